@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+
+/** A database of one test's own, on the run's server. */
+export interface TestDatabase {
+  readonly name: string
+  /** A superuser's connection URL. */
+  readonly url: string
+  /** Runs one statement on a connection of its own and gives its rows. */
+  query<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row[]>
+  drop(): Promise<void>
+}
+
+/** The run's server as a URL of the given database. */
+export function serverUrl(database = 'postgres'): string {
+  const url = new URL(process.env.TEST_SERVER_URL ?? '')
+  url.pathname = `/${database}`
+  return url.href
+}
+
+/** Runs one statement on a connection of its own. */
+export async function queryUrl<Row extends pg.QueryResultRow>(
+  url: string,
+  sql: string,
+  values: readonly unknown[] = [],
+): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const result = await client.query<Row>(sql, [...values])
+    return result.rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** Makes an empty database with a random name (or a copy of `template`). */
+export async function createTestDatabase(template = 'template1'): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`
+  await queryUrl(serverUrl(), `create database "${name}" template "${template}"`)
+  const url = serverUrl(name)
+  return {
+    name,
+    url,
+    query: (sql, values) => queryUrl(url, sql, values),
+    drop: async () => {
+      await queryUrl(serverUrl(), `drop database if exists "${name}" with (force)`)
+    },
+  }
+}
