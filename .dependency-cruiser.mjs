@@ -1,0 +1,94 @@
+/**
+ * The layers of src/, lowest first. A file imports only from the rows above its own, types included,
+ * and from its own row where `siblings` says so. Every file in src/ stands in exactly one row.
+ */
+const LAYERS = [
+  { name: 'nouns', files: 'errors|events|migration', pure: true },
+  {
+    name: 'decisions',
+    files: 'checksum|config|connection-error|plan|redact|sql-text|state|typediff',
+    pure: true,
+    siblings: true,
+  },
+  {
+    name: 'outside-world',
+    files:
+      'catalog|clean|codegen|compile|database|dialect|embedded[^/]*|factory|files|git|history|lock|migrator|source-location',
+    siblings: true,
+  },
+  { name: 'commands', files: 'commands/[^/]+' },
+  { name: 'library', files: 'index' },
+  { name: 'interface', files: 'cli|main|render[^/]*|terminal', siblings: true },
+]
+
+const filesOf = (layers) => `^src/(${layers.map(({ files }) => files).join('|')})[.]ts$`
+
+const upwardImports = LAYERS.map((layer, row) => ({
+  name: `${layer.name}-import-only-from-below`,
+  comment: 'See the table of layers in .dependency-cruiser.mjs.',
+  severity: 'error',
+  from: { path: filesOf([layer]) },
+  to: {
+    path: '^src/',
+    pathNot: filesOf(LAYERS.slice(0, layer.siblings ? row + 1 : row)),
+  },
+}))
+
+export default {
+  forbidden: [
+    ...upwardImports,
+    {
+      name: 'no-cycles',
+      comment: 'Types included: a cycle of types is a cycle of ideas.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'library-is-a-way-out',
+      comment: 'index.ts is for services and tests.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^src/index[.]ts$' },
+    },
+    {
+      name: 'pure-layers-touch-nothing-outside',
+      comment: 'What decides can be tested without files, clocks or connections.',
+      severity: 'error',
+      from: { path: filesOf(LAYERS.filter(({ pure }) => pure)) },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?(crypto|path)$' },
+    },
+    {
+      name: 'src-knows-no-migration',
+      comment: 'The tool works on any migrations folder; its own is only one of them.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(generated|migrations|test)/' },
+    },
+    {
+      name: 'migrations-import-kysely-only',
+      comment: 'An applied migration is frozen; a helper that it imports would not be. Types may.',
+      severity: 'error',
+      from: { path: '^migrations/' },
+      to: { pathNot: '^node_modules/kysely/', dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  required: [
+    {
+      name: 'every-file-has-a-layer',
+      comment: 'Add the file to the table of layers in .dependency-cruiser.mjs.',
+      severity: 'error',
+      module: { path: '^src/', pathNot: filesOf(LAYERS) },
+      to: { path: '^a layer$' }, // matches nothing: to be in no row is the violation
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true, // imports of types count
+    tsConfig: { fileName: 'tsconfig.json' },
+    doNotFollow: { path: '^(node_modules|generated)/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+}
