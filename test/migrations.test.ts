@@ -694,6 +694,14 @@ describe('migrations', () => {
         })
       }
 
+      it('comes from a function that looks up nothing through the search_path of its caller', async () => {
+        const settings = await database.query(`
+          select proname, proconfig from pg_proc where pronamespace = 'public'::regnamespace`)
+        expect(settings).to.deep.equal([
+          { proname: 'set_updated_at', proconfig: ['search_path=""'] },
+        ])
+      })
+
       it('never goes back, even when the older of two transactions writes last', async () => {
         const { id } = await insert(db, 'patients')
         const touch = (by: Kysely<any>, first_name: string) =>
