@@ -298,9 +298,19 @@ async function loadMigration(file: string): Promise<Migration> {
   return (await import(new URL(file, MIGRATIONS_DIR).href)) as Migration
 }
 
+/** `destroy` waits for the connections to close, which pg's `pool.end` doesn't: the database is dropped next. */
 function connect(url: string): Kysely<any> {
+  const pool = new pg.Pool({ connectionString: url })
+  const closed: Promise<void>[] = []
+  pool.on('connect', (client) => {
+    closed.push(new Promise((resolve) => client.once('end', resolve)))
+  })
+  const end = async () => {
+    await pool.end()
+    await Promise.all(closed)
+  }
   return new Kysely<any>({
-    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: url }) }),
+    dialect: new PostgresDialect({ pool: { connect: () => pool.connect(), end } }),
   })
 }
 
