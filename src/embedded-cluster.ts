@@ -8,6 +8,7 @@ import {
   readlink,
   realpath,
   rename,
+  rmdir,
   stat,
   symlink,
   writeFile,
@@ -17,7 +18,15 @@ import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { type Account, canLiveIn, run, serverAccount } from './embedded-account.ts'
 import type { Binaries } from './embedded-binaries.ts'
-import { ownDirectories, publish, withStaging } from './embedded-directories.ts'
+import {
+  exists,
+  ignoreExisting,
+  ownDirectories,
+  publish,
+  removeDeadStaging,
+  withStaging,
+} from './embedded-directories.ts'
+import { remedy } from './embedded-failure.ts'
 import { MigrationError } from './errors.ts'
 
 /** A data directory, there or yet to be made. */
@@ -48,8 +57,10 @@ export async function locateCluster(root: string): Promise<Cluster> {
     await linkOutside(link, account)
   }
   const target = await readlink(link).catch(() => link)
-  await mkdir(dirname(target), { recursive: true })
+  // The outside may be gone while the checkout stayed: a container was made anew.
+  if (!(await exists(dirname(target)))) await makePassable(dirname(target))
   const dataDir = join(await realpath(dirname(target)), basename(target))
+  await removeDeadStaging(dirname(dataDir))
   return { dataDir, logFile: join(dirname(dataDir), 'server.log'), account }
 }
 
@@ -62,15 +73,27 @@ async function makeHome(home: string, root: string, account: Account | undefined
 }
 
 async function linkOutside(link: string, account: Account): Promise<void> {
-  const name = createHash('sha256').update(link).digest('hex').slice(0, 16)
+  const checkout = createHash('sha256').update(link).digest('hex').slice(0, 16)
   for await (const directory of ownDirectories()) {
-    const home = join(directory, `${name}-${randomBytes(4).toString('hex')}`)
-    await mkdir(home)
-    await chmod(home, 0o711)
-    if (!(await canLiveIn(account, home))) continue
-    await symlink(join(home, 'data'), link).catch(ignoreExisting)
-    return
+    const home = join(directory, `${checkout}-${randomBytes(4).toString('hex')}`)
+    await makePassable(home)
+    const isGood = await canLiveIn(account, home)
+    if (isGood) await symlink(join(home, 'data'), link).catch(ignoreExisting)
+    if (isGood && (await readlink(link)) === join(home, 'data')) return
+    await rmdir(home)
+    if (isGood) return
   }
+  throw new MigrationError('embedded_failed', "there is no place for the embedded server's data", {
+    hint: 'Let /var/lib/federation-migrate be made, or set DATABASE_URL or DB_HOST.',
+  })
+}
+
+async function makePassable(directory: string): Promise<void> {
+  const parent = dirname(directory)
+  if (!(await exists(parent))) await makePassable(parent)
+  await mkdir(directory).catch(ignoreExisting)
+  // Whatever our umask.
+  await chmod(directory, 0o711)
 }
 
 /** Whether the data directory has been made. */
@@ -117,8 +140,8 @@ function initdbFailure(output: string): MigrationError {
   const lines = output.split('\n').filter((line) => line.trim() !== '')
   const telling = lines.filter((line) => /\b(error|FATAL|PANIC|could not)\b/.test(line))
   return new MigrationError('embedded_failed', "the embedded server's data can't be made", {
-    hint: 'Remove the cause and run the same command again, or set DATABASE_URL or DB_HOST.',
-    details: telling.length > 0 ? telling.slice(0, 3) : lines.slice(-1),
+    hint: remedy(output),
+    details: telling.length > 0 ? telling.slice(-1) : lines.slice(-1),
   })
 }
 
@@ -158,15 +181,4 @@ function freePort(): Promise<number> {
       })
     })
   })
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  )
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { processOptions } from './embedded-account.ts'
@@ -14,7 +14,13 @@ import {
   isInitialized,
   locateCluster,
 } from './embedded-cluster.ts'
-import { type Postmaster, livingPostmaster, recordedPostmaster } from './embedded-postmaster.ts'
+import { explain, remedy } from './embedded-failure.ts'
+import {
+  type Postmaster,
+  apparentPostmaster,
+  foreignPid,
+  livingPostmaster,
+} from './embedded-postmaster.ts'
 import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
 
@@ -41,7 +47,7 @@ export interface EmbeddedServer {
  * @param root the directory with package.json
  */
 export async function runningServer(root: string): Promise<EmbeddedServer | undefined> {
-  const postmaster = await explained(() => livingPostmaster(dataDirOf(root)))
+  const postmaster = await explained(() => apparentPostmaster(dataDirOf(root)))
   return postmaster?.status === 'ready' ? serverAt(postmaster) : undefined
 }
 
@@ -53,9 +59,9 @@ export async function runningServer(root: string): Promise<EmbeddedServer | unde
  * @throws MigrationError embedded_failed
  */
 export async function startServer(root: string, report: Report): Promise<EmbeddedServer> {
-  const running = await runningServer(root)
-  if (running !== undefined) return running
   return explained(async () => {
+    const running = await livingPostmaster(dataDirOf(root))
+    if (running?.status === 'ready') return serverAt(running)
     const startedAt = performance.now()
     const cluster = await locateCluster(root)
     const binaries = await findBinaries(cluster.account)
@@ -77,12 +83,13 @@ export async function startServer(root: string, report: Report): Promise<Embedde
  */
 export async function stopServer(root: string): Promise<boolean> {
   return explained(async () => {
-    const postmaster = await livingPostmaster(dataDirOf(root))
+    const dataDir = dataDirOf(root)
+    const postmaster = await livingPostmaster(dataDir)
     if (postmaster === undefined) return false
     signal(postmaster, 'SIGINT')
-    if (await isGone(root, postmaster, STOP_TIMEOUT_MS)) return true
+    if (await isGone(dataDir, postmaster, STOP_TIMEOUT_MS)) return true
     signal(postmaster, 'SIGQUIT')
-    if (await isGone(root, postmaster, QUIT_TIMEOUT_MS)) return true
+    if (await isGone(dataDir, postmaster, QUIT_TIMEOUT_MS)) return true
     throw new MigrationError('embedded_failed', 'the embedded server does not stop', {
       hint: `Look at its process, number ${postmaster.pid}.`,
     })
@@ -108,33 +115,44 @@ async function untilReady(cluster: Cluster, program: string): Promise<Postmaster
   )
 }
 
-/** Starts a server and stays with it until it is ready or has ended; throws if a further attempt is useless. */
+/** Starts a server and stays with it until it is ready or has ended; throws if another attempt is useless. */
 async function attempt(cluster: Cluster, program: string, deadline: number): Promise<void> {
-  const log = await open(
-    cluster.logFile,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW,
-    0o600,
-  )
+  const log = await openLog(cluster)
   try {
-    const logged = (await log.stat()).size
+    const { size } = await log.stat()
     const child = await launch(cluster, program, log.fd)
-    while (performance.now() < deadline && child.exitCode === null && child.signalCode === null) {
-      if ((await livingPostmaster(cluster.dataDir))?.status === 'ready') return
+    while (child.exitCode === null && child.signalCode === null) {
+      const isReady = (await livingPostmaster(cluster.dataDir))?.status === 'ready'
+      if (isReady || performance.now() > deadline) return
       await sleep(POLL_MS)
     }
-    const text = (await readFile(cluster.logFile)).subarray(logged).toString()
-    await recover(cluster, messagesOf(text, child.pid))
+    // On a full disk the server can't say so: let us have the same error.
+    await log.write('\n')
+    await recover(cluster, messagesOf(await readFrom(log, size), child.pid))
   } finally {
     await log.close()
   }
 }
 
+async function openLog({ logFile, account }: Cluster): Promise<FileHandle> {
+  const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW } = constants
+  const log = await open(logFile, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0o600)
+  if (account !== undefined) await log.chown(account.uid, account.gid)
+  return log
+}
+
+async function readFrom(file: FileHandle, position: number): Promise<string> {
+  const length = (await file.stat()).size - position
+  const { buffer } = await file.read(Buffer.alloc(length), 0, length, position)
+  return buffer.toString()
+}
+
 async function launch(cluster: Cluster, program: string, log: number): Promise<ChildProcess> {
   const options = processOptions(cluster.account)
-  const stale = await recordedPostmaster(cluster.dataDir)
-  // PostgreSQL does not start while the process named in postmaster.pid lives, whatever that process is. We know
-  // that it is no server of this directory: pg_ctl's variable makes PostgreSQL pass over this one number.
-  if (stale !== undefined) options.env.PG_GRANDPARENT_PID = String(stale.pid)
+  // PostgreSQL does not start while the process named in postmaster.pid lives, whatever that process is. This
+  // variable, meant for pg_ctl, makes it pass over one number; it then removes the file itself, free of races.
+  const foreign = await foreignPid(cluster.dataDir)
+  if (foreign !== undefined) options.env.PG_GRANDPARENT_PID = String(foreign)
   const child = spawn(program, ['-D', cluster.dataDir], {
     ...options,
     // A session of its own: Ctrl-C at our terminal is not meant for it.
@@ -146,46 +164,55 @@ async function launch(cluster: Cluster, program: string, log: number): Promise<C
   return child
 }
 
-/** What one process wrote to the shared log, or all of it when its messages carry no process number. */
+/** What one process wrote to the log, without time and number; all of it where nothing has its number. */
 export function messagesOf(log: string, pid: number | undefined): string[] {
   const lines = log.split('\n').filter((line) => line.trim() !== '')
   const own = lines.filter((line) => line.includes(`[${pid}]`))
-  return own.length > 0 ? own : lines
+  return (own.length > 0 ? own : lines).map((line) => line.replace(/^.*? \[\d+\] /, ''))
 }
 
-/** A server that could not start: removes the reason or waits for it to go away, where that helps. */
+/** After a start that failed: removes the reason or lets it go away, where either can help. */
 async function recover(cluster: Cluster, messages: readonly string[]): Promise<void> {
   const text = messages.join('\n')
-  if (/could not create any TCP\/IP sockets/.test(text)) await changePort(cluster)
-  // Another command's server came first; or processes of one that was killed are still about to end.
-  else if (/lock file .* (already exists|is empty)|shared memory block .* in use/.test(text)) {
+  if (text.includes('could not create any TCP/IP sockets')) return changePort(cluster)
+  // Another command's server came first, or processes of one that was killed are about to end.
+  if (/lock file .* already exists|shared memory block .* still in use/.test(text)) {
     await sleep(RETRY_MS)
-  } else {
-    throw new MigrationError('embedded_failed', 'the embedded server does not start', {
-      hint: `See ${cluster.logFile}, or set DATABASE_URL or DB_HOST to use another database.`,
-      details: messages.filter((line) => !/ LOG: /.test(line)).slice(-3),
+    return
+  }
+  const telling = messages.filter((line) => !line.startsWith('LOG:'))
+  throw new MigrationError('embedded_failed', 'the embedded server does not start', {
+    hint: remedy(text),
+    details: [...(telling.length > 0 ? telling : messages).slice(-3), `log: ${cluster.logFile}`],
+  })
+}
+
+function signal({ pid }: Postmaster, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ESRCH') return
+    throw new MigrationError('embedded_failed', 'the embedded server belongs to another account', {
+      hint: 'Stop it as the account that started it, or as root.',
+      cause: error,
     })
   }
 }
 
-function signal(postmaster: Postmaster, name: NodeJS.Signals): void {
-  try {
-    process.kill(postmaster.pid, name)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return
-    throw error
-  }
-}
-
-async function isGone(root: string, { pid }: Postmaster, timeoutMs: number): Promise<boolean> {
+async function isGone(dataDir: string, { pid }: Postmaster, timeoutMs: number): Promise<boolean> {
   const deadline = performance.now() + timeoutMs
   while (performance.now() < deadline) {
-    if ((await livingPostmaster(dataDirOf(root)))?.pid !== pid) return true
+    if ((await livingPostmaster(dataDir))?.pid !== pid) return true
     await sleep(POLL_MS)
   }
   return false
 }
 
 async function explained<T>(work: () => Promise<T>): Promise<T> {
-  return work()
+  try {
+    return await work()
+  } catch (error) {
+    throw explain(error)
+  }
 }
