@@ -137,11 +137,11 @@ export async function initialize(cluster: Cluster, binaries: Binaries): Promise<
 }
 
 function initdbFailure(output: string): MigrationError {
-  const lines = output.split('\n').filter((line) => line.trim() !== '')
-  const telling = lines.filter((line) => /\b(error|FATAL|PANIC|could not)\b/.test(line))
+  // The first is the reason; what follows are its consequences.
+  const reason = /\b(?:FATAL|PANIC|error): .*/.exec(output)?.[0] ?? output.trim().split('\n').at(-1)
   return new MigrationError('embedded_failed', "the embedded server's data can't be made", {
     hint: remedy(output),
-    details: telling.length > 0 ? telling.slice(-1) : lines.slice(-1),
+    details: [reason ?? output],
   })
 }
 

@@ -33,7 +33,7 @@ export function explain(error: unknown): unknown {
 
 /** What to do about a program's or the system's complaint: one sentence. */
 export function remedy(complaint: string): string {
-  if (/no space left|quota/i.test(complaint)) {
+  if (/no space left|free disk space|quota/i.test(complaint)) {
     return `Free some space and run the same command again, or ${ELSEWHERE}.`
   }
   if (/read-only|permission|permitted|wrong ownership/i.test(complaint)) {
