@@ -33,7 +33,7 @@ export interface Problem {
   /** One short line of fact. */
   readonly message: string
   /** One sentence with the exact command to run, where there is one. */
-  readonly hint?: string
+  readonly hint?: string | undefined
 }
 
 /**
@@ -48,6 +48,8 @@ export class MigrationError extends Error {
   readonly details: readonly string[]
   /** Everything that is wrong, when it is more than one thing. */
   readonly problems: readonly Problem[]
+  /** The same facts for programs: what --json adds to the error. */
+  readonly data: Readonly<Record<string, unknown>>
 
   constructor(
     code: ErrorCode,
@@ -56,6 +58,7 @@ export class MigrationError extends Error {
       readonly hint?: string | undefined
       readonly details?: readonly string[]
       readonly problems?: readonly Problem[]
+      readonly data?: Readonly<Record<string, unknown>>
       readonly cause?: unknown
     } = {},
   ) {
@@ -64,6 +67,7 @@ export class MigrationError extends Error {
     this.hint = options.hint
     this.details = options.details ?? []
     this.problems = options.problems ?? []
+    this.data = options.data ?? {}
   }
 
   /** The process exit code for this failure, as the contract lists it. */

@@ -13,7 +13,7 @@ export type ProgressEvent =
       readonly durationMs: number
     }
   | { readonly type: 'migration-failed'; readonly name: string; readonly direction: Direction }
-  | { readonly type: 'warning'; readonly message: string; readonly hint?: string }
+  | { readonly type: 'warning'; readonly message: string; readonly hint?: string | undefined }
 
 /** Which of a migration's two functions runs. */
 export type Direction = 'up' | 'down'

@@ -63,8 +63,9 @@ describe('embedded server', function () {
   let events: ProgressEvent[]
 
   const start = (where = root) => startServer(where, (event) => events.push(event))
+  const copyTemplate = () => run('cp', ['-a', join(template, '.postgres'), root])
   const startAgain = async () => {
-    await run('cp', ['-a', join(template, '.postgres'), root])
+    await copyTemplate()
     return start()
   }
 
@@ -170,6 +171,7 @@ describe('embedded server', function () {
     })
 
     it('survives the terminal: the server has a session of its own', async () => {
+      await copyTemplate()
       const server = await startElsewhere(root)
       const { stdout } = await run('ps', ['-o', 'pgid=', '-p', String(await pidOf(server))])
       expect(Number(stdout)).to.equal(await pidOf(server))
@@ -223,7 +225,7 @@ describe('embedded server', function () {
     it('starts again when the server was killed, with what was committed', async () => {
       const server = await startAgain()
       await valuesOf(server, 'create table kept as select 42 as answer')
-      const worker = outlive(server, 'select count(*) from generate_series(1, 10000000)').catch(
+      const worker = outlive(server, 'select count(*) from generate_series(1, 3000000)').catch(
         () => undefined,
       )
       await until(async () => (await activity(server, 'generate_series')) === 1)
@@ -296,6 +298,7 @@ describe('embedded server', function () {
     })
 
     it('reached by a link have the same server', async () => {
+      await copyTemplate()
       await symlink(root, join(area, 'link'))
       const server = await start(join(area, 'link'))
       expect(server.dataDir).to.equal(join(root, '.postgres/data'))
@@ -439,6 +442,9 @@ describe('embedded server', function () {
     })
 
     it('is copied where it cannot be written, once for two starts', async () => {
+      await copyTemplate()
+      await give(join(root, '.postgres'), ordinary)
+      await give(join(root, '.postgres/server.log'), ordinary)
       const cache = join(area, 'cache')
       await mkdir(cache)
       await give(cache, ordinary)

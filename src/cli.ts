@@ -1,0 +1,132 @@
+import { closest, parseArguments } from './arguments.ts'
+import { type Command, COMMANDS, COMMON_FLAGS, type Outcome } from './command-table.ts'
+import { configure } from './config.ts'
+import type { Context } from './context.ts'
+import { MigrationError } from './errors.ts'
+import { commandHelp, programHelp } from './help.ts'
+import { createProgress } from './progress.ts'
+import { renderError, type View } from './render.ts'
+
+/** The world outside, as the program sees it: given by main.ts, and by tests. */
+export interface Terminal {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** Folder of the nearest package.json. */
+  readonly root: string
+  readonly writeOut: (text: string) => void
+  readonly writeError: (text: string) => void
+  readonly isOutTerminal: boolean
+  readonly isErrorTerminal: boolean
+  readonly version: string
+  readonly client: string
+  readonly ask: Context['ask']
+  readonly onUnhandledRejection: Context['onUnhandledRejection']
+}
+
+/** A bug of this program, as opposed to a foreseeable failure. */
+const EXIT_BUG = 1
+
+/** Runs one command line, and gives the exit code. Writes everything that is to be seen. */
+export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
+  const isJson = args.includes('--json')
+  const errorView = viewOf(terminal, terminal.isErrorTerminal)
+  try {
+    const outcome = await dispatch(args, terminal)
+    const text = isJson
+      ? `${JSON.stringify({ ok: true, ...outcome.json }, null, 2)}\n`
+      : outcome.text(viewOf(terminal, terminal.isOutTerminal))
+    terminal.writeOut(text)
+    return outcome.exitCode ?? 0
+  } catch (error) {
+    if (!(error instanceof MigrationError)) {
+      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      terminal.writeError(`This is a bug of federation-migrate:\n${stack}\n`)
+      if (isJson)
+        terminal.writeOut(
+          errorDocument('bug', error instanceof Error ? error.message : String(error)),
+        )
+      return EXIT_BUG
+    }
+    if (isJson) terminal.writeOut(errorDocument(error.code, error.message, error))
+    else terminal.writeError(renderError(errorView, error))
+    return error.exitCode
+  }
+}
+
+async function dispatch(args: readonly string[], terminal: Terminal): Promise<Outcome> {
+  const found = findCommand(args)
+  if (found === undefined) {
+    if (args.includes('--version'))
+      return textOutcome({ version: terminal.version }, () => `${terminal.version}\n`)
+    if (args.length === 0 || args.includes('--help') || args.includes('-h') || args[0] === 'help') {
+      return textOutcome({}, programHelp)
+    }
+    throw unknownCommand(args)
+  }
+  const { command, rest } = found
+  if (rest.includes('--help') || rest.includes('-h')) {
+    return textOutcome({}, (view) => commandHelp(view, command))
+  }
+  const parsed = parseArguments(rest, { ...command, flags: [...command.flags, ...COMMON_FLAGS] })
+  const { config, warnings } = configure(
+    terminal,
+    {
+      databaseUrl: parsed.values.get('database-url'),
+      migrationsDir: parsed.values.get('migrations-dir'),
+      out: parsed.values.get('out'),
+      lockWait: parsed.values.get('lock-wait'),
+    },
+    terminal.env,
+  )
+  const report = parsed.switches.has('quiet')
+    ? () => undefined
+    : createProgress(viewOf(terminal, terminal.isErrorTerminal), {
+        write: terminal.writeError,
+        isTerminal: terminal.isErrorTerminal,
+      })
+  for (const { message, hint } of warnings) report({ type: 'warning', message, hint })
+  const context: Context = {
+    config,
+    report,
+    toolVersion: terminal.version,
+    client: terminal.client,
+    onUnhandledRejection: terminal.onUnhandledRejection,
+    ask: terminal.ask,
+  }
+  return command.run(context, parsed, terminal.env)
+}
+
+function findCommand(
+  args: readonly string[],
+): { readonly command: Command; readonly rest: readonly string[] } | undefined {
+  for (const words of [2, 1]) {
+    const name = args.slice(0, words).join(' ')
+    const command = COMMANDS.find((known) => known.name === name || known.aliases?.includes(name))
+    if (command !== undefined) return { command, rest: args.slice(words) }
+  }
+  return undefined
+}
+
+function unknownCommand(args: readonly string[]): MigrationError {
+  const names = COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases])
+  const given = args[0] === 'db' ? args.slice(0, 2).join(' ') : (args[0] ?? '')
+  const meant = closest(given, names)
+  return new MigrationError('usage', `there is no command "${given}"`, {
+    hint: meant === undefined ? 'See: federation-migrate --help' : `Did you mean ${meant}?`,
+  })
+}
+
+function textOutcome(json: object, text: Outcome['text']): Outcome {
+  return { json, text }
+}
+
+function errorDocument(code: string, message: string, error?: MigrationError): string {
+  const { hint, details = [], problems = [], data = {} } = error ?? {}
+  const document = { ok: false, error: { code, message, hint, details, problems, ...data } }
+  return `${JSON.stringify(document, null, 2)}\n`
+}
+
+/** Colours only on a terminal, and never where NO_COLOR is set (no-color.org). */
+function viewOf({ env, cwd }: Terminal, isTerminal: boolean): View {
+  return { isColour: isTerminal && !env.NO_COLOR && env.TERM !== 'dumb', cwd }
+}

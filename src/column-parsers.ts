@@ -1,0 +1,45 @@
+import pg from 'pg'
+
+/** Type OIDs: PostgreSQL, src/include/catalog/pg_type.dat. */
+const DATE = 1082
+const DATE_ARRAY = 1182
+const NUMERIC_ARRAY = 1231
+const TEXT_ARRAY = 1009
+const TIMESTAMPS = [1114, 1184]
+
+/** The last moment that a Date can hold: ECMA-262, "Time Values and Time Range". */
+const LAST_TIME = 8.64e15
+
+/**
+ * How pg reads column values so that they are what the generated types say. Against pg's defaults:
+ * `date` is a 'YYYY-MM-DD' string, since a birth date has no time zone and a Date at local midnight
+ * moves to the day before elsewhere; `numeric[]` keeps its digits, as `numeric` does; an infinite
+ * timestamp is the first or last Date that there is, not a number.
+ */
+export const columnParsers: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+    if (format !== 'binary') {
+      if (oid === DATE) return asText
+      if (oid === DATE_ARRAY || oid === NUMERIC_ARRAY) return parserOf(TEXT_ARRAY)
+      if (TIMESTAMPS.includes(oid)) return asDate(parserOf(oid))
+    }
+    return parserOf(oid, format)
+  },
+}
+
+/** pg's own parser; its declarations know fewer OIDs than it does. */
+const parserOf = pg.types.getTypeParser as (
+  oid: number,
+  format?: 'text' | 'binary',
+) => (text: string) => unknown
+
+function asText(text: string): string {
+  return text
+}
+
+function asDate(parse: (text: string) => unknown): (text: string) => unknown {
+  return (text) => {
+    const time = parse(text)
+    return typeof time === 'number' ? new Date(Math.sign(time) * LAST_TIME) : time
+  }
+}

@@ -1,0 +1,253 @@
+import type { Arguments, Flag } from './arguments.ts'
+import { composeTarget } from './config.ts'
+import type { Context } from './context.ts'
+import { MigrationError } from './errors.ts'
+import type { RollbackScope } from './plan.ts'
+import {
+  renderClean,
+  renderCodegen,
+  renderQuickStart,
+  renderRepair,
+  renderRollback,
+  renderStatus,
+  renderStop,
+  renderUp,
+  type View,
+} from './render.ts'
+
+/** What a command came to: a document for programs, a text for people. */
+export interface Outcome {
+  readonly json: object
+  readonly text: (view: View) => string
+  readonly exitCode?: number
+}
+
+/** A command of the program: its help is made from this. */
+export interface Command {
+  readonly name: string
+  readonly aliases?: readonly string[]
+  readonly positionals: readonly string[]
+  readonly summary: string
+  /** Further lines of the help. */
+  readonly description?: string
+  readonly flags: readonly Flag[]
+  readonly run: (context: Context, args: Arguments, env: Environment) => Promise<Outcome>
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const NO_CODEGEN: Flag = { name: 'no-codegen', help: 'leave the generated types alone' }
+const LOCK_WAIT: Flag = {
+  name: 'lock-wait',
+  value: 'SECONDS',
+  help: 'how long to wait for another runner (60)',
+}
+const OUT: Flag = { name: 'out', value: 'DIR', help: 'folder of the generated types (generated)' }
+
+/** Flags that every command takes. */
+export const COMMON_FLAGS: readonly Flag[] = [
+  { name: 'database-url', value: 'URL', help: 'postgres://user:password@host:port/database' },
+  { name: 'migrations-dir', value: 'DIR', help: 'folder of the migrations (migrations)' },
+  { name: 'json', help: 'one JSON document on stdout, failures included' },
+  { name: 'quiet', help: 'no progress on stderr' },
+  { name: 'help', help: 'show this help' },
+]
+
+/** Exit codes that `status --check` adds to those of errors: pending, and disagreement. */
+const EXIT_PENDING = 3
+const EXIT_DISAGREEMENT = 4
+
+export const COMMANDS: readonly Command[] = [
+  {
+    name: 'up',
+    aliases: ['migrate'],
+    positionals: [],
+    summary: 'apply all pending migrations and regenerate the types',
+    flags: [
+      { name: 'to', value: 'NAME', help: 'the last one to apply (its name or number)' },
+      OUT,
+      NO_CODEGEN,
+      LOCK_WAIT,
+    ],
+    run: async (context, { values, switches }) => {
+      const { up } = await import('./commands/up.ts')
+      const result = await up(context, {
+        to: values.get('to'),
+        isCodegenWanted: !switches.has('no-codegen'),
+      })
+      return { json: result, text: (view) => renderUp(view, result) }
+    },
+  },
+  {
+    name: 'status',
+    positionals: [],
+    summary: 'show every migration: its state, when it was applied, how long it took, by whom',
+    flags: [
+      {
+        name: 'check',
+        help: 'exit 3 where something is pending, 4 where files and history disagree',
+      },
+    ],
+    run: async (context, { switches }) => {
+      const { status } = await import('./commands/status.ts')
+      const result = await status(context)
+      const isPending = result.entries.some(({ state }) => state === 'pending')
+      const verdict = result.problems.length > 0 ? EXIT_DISAGREEMENT : isPending ? EXIT_PENDING : 0
+      return {
+        json: {
+          database: result.database,
+          migrations: result.entries.map(({ name, state, ...entry }) => ({
+            name,
+            state,
+            ...('applied' in entry ? { applied: entry.applied } : {}),
+          })),
+          problems: result.problems,
+        },
+        text: (view) => renderStatus(view, result),
+        exitCode: switches.has('check') ? verdict : 0,
+      }
+    },
+  },
+  {
+    name: 'rollback',
+    positionals: [],
+    summary: 'undo the last applied migration, or more',
+    flags: [
+      { name: 'steps', value: 'N', help: 'undo the last N' },
+      { name: 'to', value: 'NAME', help: 'undo all after NAME, which stays applied' },
+      { name: 'all', help: 'undo everything' },
+      OUT,
+      NO_CODEGEN,
+      LOCK_WAIT,
+    ],
+    run: async (context, args) => {
+      const scope = rollbackScope(args)
+      const { rollback } = await import('./commands/rollback.ts')
+      const isCodegenWanted = !args.switches.has('no-codegen')
+      const result = await rollback(context, { scope, isCodegenWanted })
+      return { json: result, text: (view) => renderRollback(view, result) }
+    },
+  },
+  {
+    name: 'clean',
+    positionals: [],
+    summary: 'DESTRUCTIVE: drop all data, then apply every migration from scratch',
+    description:
+      'Needs no question on the embedded database. Elsewhere: type the database’s name at the prompt,\nor set CONFIRM to it, or MIGRATE_ALLOW_CLEAN=1.',
+    flags: [OUT, NO_CODEGEN, LOCK_WAIT],
+    run: async (context, { switches }) => {
+      const { clean } = await import('./commands/clean.ts')
+      const result = await clean(context, { isCodegenWanted: !switches.has('no-codegen') })
+      return { json: result, text: (view) => renderClean(view, result) }
+    },
+  },
+  {
+    name: 'create',
+    positionals: ['NAME'],
+    summary: 'write the next numbered migration from a template',
+    flags: [],
+    run: async (context, { positionals: [name = ''] }) => {
+      const { create } = await import('./commands/create.ts')
+      const result = await create(context.config, name)
+      return { json: result, text: () => `${result.file}\n` }
+    },
+  },
+  {
+    name: 'repair',
+    positionals: ['NAME'],
+    summary: 'accept a file that changed after it was applied, and record why',
+    flags: [
+      { name: 'reason', value: 'TEXT', help: 'why the change is right (required)' },
+      LOCK_WAIT,
+    ],
+    run: async (context, { positionals: [name = ''], values }) => {
+      const reason = values.get('reason')
+      if (reason === undefined || reason.trim() === '') {
+        throw new MigrationError('usage', 'repair needs a reason', {
+          hint: `Give it: federation-migrate repair ${name} --reason "why the change is right"`,
+        })
+      }
+      const { repair } = await import('./commands/repair.ts')
+      const result = await repair(context, { name, reason })
+      return { json: result, text: () => renderRepair(result) }
+    },
+  },
+  {
+    name: 'codegen',
+    positionals: [],
+    summary: 'regenerate the types from the database as it is',
+    flags: [OUT],
+    run: async (context) => {
+      const { codegen } = await import('./commands/codegen.ts')
+      const result = await codegen(context)
+      return { json: result, text: (view) => renderCodegen(view, result) }
+    },
+  },
+  {
+    name: 'db start',
+    positionals: [],
+    summary: 'start the embedded PostgreSQL, print its URL',
+    flags: [],
+    run: async (context) => {
+      const { startDatabase } = await import('./commands/db.ts')
+      const result = await startDatabase(context)
+      return { json: result, text: () => `${result.url}\n` }
+    },
+  },
+  {
+    name: 'db stop',
+    positionals: [],
+    summary: 'stop what quick-start or the embedded default started; the data stays',
+    flags: [],
+    run: async (context) => {
+      const { stopDatabase } = await import('./commands/db.ts')
+      const result = await stopDatabase(context)
+      return { json: result, text: () => renderStop(result) }
+    },
+  },
+  {
+    name: 'db url',
+    positionals: [],
+    summary: 'print the connection URL, with the password',
+    flags: [],
+    run: async (context) => {
+      const { databaseUrl } = await import('./commands/db.ts')
+      const result = await databaseUrl(context)
+      return { json: result, text: () => `${result.url}\n` }
+    },
+  },
+  {
+    name: 'quick-start',
+    positionals: [],
+    summary: 'start a database (docker compose, else embedded), migrate it, say how to connect',
+    flags: [OUT, NO_CODEGEN, LOCK_WAIT],
+    run: async (context, { switches }, env) => {
+      const { quickStart } = await import('./commands/db.ts')
+      const result = await quickStart(context, {
+        isCodegenWanted: !switches.has('no-codegen'),
+        composeTarget: () => composeTarget(env),
+      })
+      return { json: result, text: (view) => renderQuickStart(view, result) }
+    },
+  },
+]
+
+function rollbackScope({ values, switches }: Arguments): RollbackScope {
+  const to = values.get('to')
+  const steps = values.get('steps')
+  const given = [to !== undefined, steps !== undefined, switches.has('all')].filter(Boolean)
+  if (given.length > 1) {
+    throw new MigrationError('usage', '--steps, --to and --all exclude each other', {
+      hint: 'Give one of them, or none to undo the last migration.',
+    })
+  }
+  if (switches.has('all')) return { all: true }
+  if (to !== undefined) return { to }
+  if (steps === undefined) return { steps: 1 }
+  if (!/^[1-9]\d{0,8}$/.test(steps)) {
+    throw new MigrationError('usage', `--steps is "${steps}"`, {
+      hint: 'It takes a whole number from 1.',
+    })
+  }
+  return { steps: Number(steps) }
+}

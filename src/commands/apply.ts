@@ -1,0 +1,112 @@
+import { loadMigrations } from '../compile.ts'
+import type { Context } from '../context.ts'
+import type { Database } from '../database.ts'
+import { MigrationError, problemsError } from '../errors.ts'
+import { readGitState } from '../git.ts'
+import { ensureHistory, insertHistory, readHistory } from '../history.ts'
+import { withLock } from '../lock.ts'
+import type { MigrationFile } from '../migration.ts'
+import type { MigrationRun } from '../migrator.ts'
+import { planUp } from '../plan.ts'
+import { listTopLevel } from '../schema-objects.ts'
+import { compareHistory, historyProblems, type MigrationEntry } from '../state.ts'
+
+/**
+ * The pending migrations, once files and history agree.
+ * Throws `history_mismatch` with everything in which they disagree, and for a changed file whether its
+ * statements differ or only its text.
+ */
+export async function decidePending(
+  database: Database,
+  entries: readonly MigrationEntry[],
+  to: string | undefined,
+): Promise<readonly MigrationFile[]> {
+  const problems = historyProblems(entries)
+  if (problems.length === 0) return planUp(entries, to)
+  const explained = []
+  for (const { message, hint, name } of problems) {
+    const entry = entries.find((candidate) => candidate.name === name)
+    const difference = entry?.state === 'changed' ? await describeChange(database, entry.file) : ''
+    explained.push({ message: `${message}${difference}`, hint })
+  }
+  throw problemsError('history_mismatch', 'files and history disagree; nothing was run', explained)
+}
+
+async function describeChange(database: Database, file: MigrationFile): Promise<string> {
+  const { explainChange } = await import('../changed-file.ts')
+  switch (await explainChange(database, file)) {
+    case 'text':
+      return ' (only its text: it would send the same SQL)'
+    case 'statements':
+      return ' (it would send other SQL than was applied)'
+    case 'unknown':
+      return ''
+  }
+}
+
+/**
+ * Applies the pending migrations up to `to`, under the lock. What is pending is decided again once the
+ * lock is held: another runner may have been quicker.
+ */
+export async function applyPending(
+  context: Context,
+  database: Database,
+  files: readonly MigrationFile[],
+  to: string | undefined,
+): Promise<MigrationRun> {
+  const { config, report } = context
+  const pending = await decidePending(
+    database,
+    compareHistory(files, await readHistory(database)),
+    to,
+  )
+  const [loaded, git, { runMigrations }] = await Promise.all([
+    loadMigrations(pending),
+    readGitState(config.migrationsDir, config.gitCommit),
+    import('../migrator.ts'),
+  ])
+  return withLock(database, config.lockWaitMs, report, async () => {
+    const entries = compareHistory(files, await readHistory(database))
+    const stillPending = new Set(await decidePending(database, entries, to))
+    await ensureHistory(database, await listTopLevel(database))
+    return runMigrations(
+      database,
+      loaded.filter(({ file }) => stillPending.has(file)),
+      {
+        direction: 'up',
+        report,
+        onUnhandledRejection: context.onUnhandledRejection,
+        recordHistory: (db, { file }, facts) =>
+          insertHistory(db, database.schema, {
+            name: file.name,
+            checksum: file.checksum,
+            ...facts,
+            role: database.role,
+            client: context.client,
+            gitCommit: git.commit,
+            gitDirty: git.isDirty,
+            toolVersion: context.toolVersion,
+          }),
+      },
+    )
+  })
+}
+
+/** The error of a run that stopped: the failure itself, what was done before it, what was not tried. */
+export function runFailure(run: MigrationRun, doneWord: 'applied' | 'rolled back'): MigrationError {
+  const { failure, completed, notTried } = run
+  if (failure === undefined) throw new Error('the run did not fail')
+  const { error } = failure
+  const names = completed.map(({ name }) => name)
+  return new MigrationError(error.code, error.message, {
+    hint: error.hint,
+    details: [
+      ...error.details,
+      ...(names.length === 0 ? [] : [`${doneWord} before it, and kept: ${names.join(', ')}`]),
+      ...(notTried.length === 0 ? [] : [`not tried: ${notTried.join(', ')}`]),
+    ],
+    problems: error.problems,
+    data: { ...error.data, completed, failed: failure.name, notTried },
+    cause: error.cause,
+  })
+}

@@ -1,0 +1,78 @@
+import { type TypesResult, writeTypes } from '../codegen.ts'
+import { loadMigrations } from '../compile.ts'
+import type { Context } from '../context.ts'
+import { type Database, withDatabase } from '../database.ts'
+import { MigrationError } from '../errors.ts'
+import { readMigrationFiles } from '../files.ts'
+import { deleteHistory, readHistory } from '../history.ts'
+import { withLock } from '../lock.ts'
+import type { MigrationFile } from '../migration.ts'
+import { type CompletedMigration, type MigrationRun, runMigrations } from '../migrator.ts'
+import { planRollback, type RollbackScope } from '../plan.ts'
+import { compareHistory } from '../state.ts'
+import { runFailure } from './apply.ts'
+import { typesLocation } from './types-location.ts'
+
+/** How to roll back. */
+export interface RollbackOptions {
+  readonly scope: RollbackScope
+  readonly isCodegenWanted: boolean
+}
+
+/** What `rollback` did, the last migration first. */
+export interface RollbackResult {
+  readonly database: string
+  readonly rolledBack: readonly CompletedMigration[]
+  readonly types: TypesResult | undefined
+}
+
+/**
+ * Undoes applied migrations, the last one first, each in a transaction with its history row.
+ * Throws `refused` before anything is touched where one of them is irreversible; `history_mismatch`,
+ * `invalid_migration`, `usage`, `locked`, `migration_failed`, `codegen_failed`.
+ */
+export async function rollback(
+  context: Context,
+  options: RollbackOptions,
+): Promise<RollbackResult> {
+  const { config, report } = context
+  return withDatabase(config, report, { createIfMissing: false }, async (database) => {
+    const files = await readMigrationFiles(config.migrationsDir)
+    const run = await withLock(database, config.lockWaitMs, report, () =>
+      rollBack(context, database, files, options.scope),
+    )
+    const isTypesStale = options.isCodegenWanted && run.completed.length > 0
+    const types = isTypesStale ? await writeTypes(database, typesLocation(context)) : undefined
+    if (run.failure !== undefined) throw runFailure(run, 'rolled back')
+    return { database: database.name, rolledBack: run.completed, types }
+  })
+}
+
+async function rollBack(
+  context: Context,
+  database: Database,
+  files: readonly MigrationFile[],
+  scope: RollbackScope,
+): Promise<MigrationRun> {
+  const targets = planRollback(compareHistory(files, await readHistory(database)), scope)
+  const loaded = await loadMigrations(targets.map(({ file }) => file))
+  const irreversible = loaded.filter(({ module }) => module.down === undefined)
+  if (irreversible.length > 0) {
+    throw new MigrationError(
+      'refused',
+      'what can’t be undone is in reach: nothing was rolled back',
+      {
+        problems: irreversible.map(({ file, module }) => ({
+          message: `${file.name} is irreversible: ${module.irreversible ?? ''}`,
+          hint: 'Roll back no further than it (--to), or correct it in a new migration.',
+        })),
+      },
+    )
+  }
+  return runMigrations(database, loaded, {
+    direction: 'down',
+    report: context.report,
+    onUnhandledRejection: context.onUnhandledRejection,
+    recordHistory: (db, { file }) => deleteHistory(db, database.schema, file.name),
+  })
+}

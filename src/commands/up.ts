@@ -1,0 +1,60 @@
+import { isKnownFresh, readFingerprint, type TypesResult, writeTypes } from '../codegen.ts'
+import type { Context } from '../context.ts'
+import { type Database, withDatabase } from '../database.ts'
+import { readMigrationFiles } from '../files.ts'
+import { readHistory } from '../history.ts'
+import type { AppliedMigration } from '../migration.ts'
+import type { CompletedMigration } from '../migrator.ts'
+import { compareHistory } from '../state.ts'
+import { typesLocation } from './types-location.ts'
+
+/** How to apply migrations. */
+export interface UpOptions {
+  /** The last one to apply; all where it is undefined. */
+  readonly to: string | undefined
+  readonly isCodegenWanted: boolean
+}
+
+/** What `up` did. */
+export interface UpResult {
+  readonly database: string
+  readonly applied: readonly CompletedMigration[]
+  /** Undefined where the types were fresh or not wanted. */
+  readonly types: TypesResult | undefined
+}
+
+/**
+ * Applies what is pending, in order, and makes the generated types match.
+ * Throws `invalid_migration`, `history_mismatch`, `locked`, `migration_failed`, `codegen_failed`.
+ */
+export async function up(context: Context, options: UpOptions): Promise<UpResult> {
+  const { config, report } = context
+  return withDatabase(config, report, { createIfMissing: true }, async (database) => {
+    const location = typesLocation(context)
+    // Asked first: the server works on the fingerprint while the files are read.
+    const [{ fingerprint, history }, files] = await Promise.all([
+      readDatabaseState(database, options.isCodegenWanted),
+      readMigrationFiles(config.migrationsDir),
+    ])
+    const { decidePending, applyPending, runFailure } = await import('./apply.ts')
+    const pending = await decidePending(database, compareHistory(files, history), options.to)
+    const run =
+      pending.length === 0 ? undefined : await applyPending(context, database, files, options.to)
+    const applied = run?.completed ?? []
+
+    const isFresh =
+      fingerprint === undefined ||
+      (applied.length === 0 && (await isKnownFresh(location, fingerprint)))
+    const types = isFresh ? undefined : await writeTypes(database, location)
+    if (run?.failure !== undefined) throw runFailure(run, 'applied')
+    return { database: database.name, applied, types }
+  })
+}
+
+async function readDatabaseState(
+  database: Database,
+  isFingerprintWanted: boolean,
+): Promise<{ fingerprint: string | undefined; history: readonly AppliedMigration[] }> {
+  const fingerprint = isFingerprintWanted ? await readFingerprint(database) : undefined
+  return { fingerprint, history: await readHistory(database) }
+}

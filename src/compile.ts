@@ -1,0 +1,247 @@
+import { createRequire } from 'node:module'
+import { dirname, relative, resolve } from 'node:path'
+import { compileFunction } from 'node:vm'
+import type { BuildFailure, Message } from 'esbuild'
+import { type Problem, problemsError } from './errors.ts'
+import type { MigrationFile, MigrationModule } from './migration.ts'
+import { createLocator, type Locate } from './source-location.ts'
+
+/** A TypeScript module turned into one CommonJS text, with everything local that it imports. */
+interface Bundle {
+  readonly path: string
+  readonly code: string
+  readonly locate: Locate
+  /** Absolute paths of the local modules in it, its own left out. Modules of types only are none. */
+  readonly imports: readonly string[]
+}
+
+/** A migration ready to run. */
+export interface LoadedMigration {
+  readonly file: MigrationFile
+  readonly module: MigrationModule
+  /** Finds the place in its source that an error came through. */
+  readonly locate: Locate
+}
+
+/**
+ * Compiles and evaluates the modules, all before any is used.
+ * Throws `invalid_migration` with every syntax error, failing import, and missing or misspelt export.
+ */
+export async function loadMigrations(
+  files: readonly MigrationFile[],
+): Promise<readonly LoadedMigration[]> {
+  const [bundles, kysely] = await Promise.all([
+    bundleModules(files.map((file) => file.path)),
+    import('kysely'),
+  ])
+  const bundleByPath = new Map(bundles.map((bundle) => [bundle.path, bundle]))
+  const problems: Problem[] = []
+  const loaded: LoadedMigration[] = []
+  for (const file of files) {
+    const bundle = bundleByPath.get(file.path)
+    if (bundle === undefined) throw new Error(`esbuild gave no output for ${file.path}`)
+    try {
+      const checked = checkExports(file.name, evaluate(bundle, kysely))
+      problems.push(...checked.problems)
+      if (checked.module !== undefined)
+        loaded.push({ file, module: checked.module, locate: bundle.locate })
+    } catch (error) {
+      problems.push(evaluationProblem(file, error, bundle.locate))
+    }
+  }
+  if (problems.length > 0) {
+    throw problemsError(
+      'invalid_migration',
+      'some migrations are not usable; nothing was run',
+      problems,
+    )
+  }
+  return loaded
+}
+
+/**
+ * Bundles each module by itself. Packages stay imports; tsconfig files have no say, so that a
+ * checksum depends on the sources alone.
+ * Throws `invalid_migration` with every error of every module.
+ */
+export async function bundleModules(paths: readonly string[]): Promise<readonly Bundle[]> {
+  const esbuild = await import('esbuild')
+  const base = commonFolder(paths)
+  const outDir = resolve(base, '.compiled')
+  try {
+    const result = await esbuild.build({
+      entryPoints: [...paths],
+      absWorkingDir: base,
+      outbase: base,
+      outdir: outDir,
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'cjs',
+      platform: 'node',
+      target: 'node20',
+      packages: 'external',
+      supported: { 'dynamic-import': false },
+      tsconfigRaw: {},
+      sourcemap: 'external',
+      sourcesContent: false,
+      logLevel: 'silent',
+    })
+    const textByPath = new Map(result.outputFiles.map((file) => [file.path, file.text]))
+    return Object.entries(result.metafile.outputs).flatMap(([output, { entryPoint, inputs }]) => {
+      if (entryPoint === undefined) return []
+      const outputPath = resolve(base, output)
+      const path = resolve(base, entryPoint)
+      return [
+        {
+          path,
+          code: textByPath.get(outputPath) ?? '',
+          locate: createLocator(path, outputPath, textByPath.get(`${outputPath}.map`) ?? '{}'),
+          imports: Object.keys(inputs)
+            .map((input) => resolve(base, input))
+            .filter((input) => input !== path),
+        },
+      ]
+    })
+  } catch (error) {
+    if (!isBuildFailure(error)) throw error
+    throw problemsError(
+      'invalid_migration',
+      'some migrations do not compile; nothing was run',
+      error.errors.map(compileProblem),
+    )
+  }
+}
+
+function evaluate(bundle: Bundle, kysely: unknown): Record<string, unknown> {
+  const module = { exports: {} as Record<string, unknown> }
+  const requireHere = createRequire(bundle.path)
+  // One Kysely for the runner and the migrations, whatever format each was loaded in.
+  const require = (name: string): unknown => (name === 'kysely' ? kysely : requireHere(name))
+  const run = compileFunction(
+    bundle.code,
+    ['exports', 'require', 'module', '__filename', '__dirname'],
+    { filename: bundle.path },
+  ) as unknown as (...values: unknown[]) => void
+  run(module.exports, require, module, bundle.path, dirname(bundle.path))
+  return module.exports
+}
+
+interface CheckedExports {
+  readonly module: MigrationModule | undefined
+  readonly problems: readonly Problem[]
+}
+
+const EXPORTS = ['up', 'down', 'config', 'irreversible']
+
+/** Holds a module's exports against the contract. */
+export function checkExports(
+  name: string,
+  exports: Readonly<Record<string, unknown>>,
+): CheckedExports {
+  const { up, down, config, irreversible } = exports
+  const problems: Problem[] = []
+  const problem = (message: string, hint: string): void => {
+    problems.push({ message: `${name}.ts ${message}`, hint })
+  }
+
+  for (const exported of Object.keys(exports)) {
+    if (!EXPORTS.includes(exported)) {
+      problem(
+        `exports "${exported}", which means nothing to the runner`,
+        `A migration exports ${EXPORTS.join(', ')}; keep anything else unexported.`,
+      )
+    }
+  }
+  if (up === undefined) {
+    problem('exports no up', 'Add: export async function up(db: Kysely<any>): Promise<void>')
+  } else if (!isFunction(up)) {
+    problem(
+      'exports an up that is no function',
+      'Write it as: export async function up(db: Kysely<any>): Promise<void>',
+    )
+  }
+  if (down === undefined && irreversible === undefined) {
+    problem(
+      'exports no down',
+      'Add down, or say why there is none: export const irreversible = "reason"',
+    )
+  } else if (down !== undefined && irreversible !== undefined) {
+    problem('exports both down and irreversible', 'Keep one of them.')
+  } else if (down !== undefined && !isFunction(down)) {
+    problem(
+      'exports a down that is no function',
+      'Write it as: export async function down(db: Kysely<any>): Promise<void>',
+    )
+  } else if (
+    irreversible !== undefined &&
+    (typeof irreversible !== 'string' || irreversible.trim() === '')
+  ) {
+    problem(
+      'exports irreversible without a reason',
+      'Say why: export const irreversible = "reason"',
+    )
+  }
+  const transaction = transactionSetting(config)
+  if (transaction === undefined) {
+    problem(
+      'exports a config that is not understood',
+      'It reads: export const config = { transaction: false }',
+    )
+  }
+  if (problems.length > 0 || !isFunction(up) || transaction === undefined) {
+    return { module: undefined, problems }
+  }
+  return {
+    module: {
+      up: up as MigrationModule['up'],
+      down: isFunction(down) ? (down as MigrationModule['up']) : undefined,
+      irreversible: typeof irreversible === 'string' ? irreversible : undefined,
+      transaction,
+    },
+    problems,
+  }
+}
+
+/** Undefined where `config` is of another shape. */
+function transactionSetting(config: unknown): boolean | undefined {
+  if (config === undefined) return true
+  if (typeof config !== 'object' || config === null) return undefined
+  const settings = new Map<string, unknown>(Object.entries(config))
+  const transaction = settings.get('transaction') ?? true
+  settings.delete('transaction')
+  return settings.size === 0 && typeof transaction === 'boolean' ? transaction : undefined
+}
+
+function isFunction(value: unknown): value is (...args: never) => unknown {
+  return typeof value === 'function'
+}
+
+function evaluationProblem(file: MigrationFile, error: unknown, locate: Locate): Problem {
+  const message = error instanceof Error ? error.message.split('\n')[0] : String(error)
+  const site = locate(error)
+  return {
+    message: `${file.name}.ts can't be loaded: ${message ?? ''}`,
+    hint: site === undefined ? 'Nothing was run.' : `It fails at ${site}; nothing was run.`,
+  }
+}
+
+function compileProblem({ text, location }: Message): Problem {
+  if (location === null) return { message: text }
+  return {
+    message: `${location.file}:${location.line}:${location.column + 1} ${text}`,
+    hint: location.lineText.trim(),
+  }
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors)
+}
+
+/** The folder that all paths share: esbuild names its outputs by what lies below it. */
+function commonFolder(paths: readonly string[]): string {
+  const folders = paths.map((path) => dirname(path))
+  let folder = folders[0] ?? '/'
+  while (folders.some((other) => relative(folder, other).startsWith('..'))) folder = dirname(folder)
+  return folder
+}

@@ -1,0 +1,235 @@
+import { resolve } from 'node:path'
+import { type Problem, problemsError } from './errors.ts'
+
+/** How the connection is secured: as libpq's sslmode of the same name. */
+export type TlsMode = 'disable' | 'require' | 'verify-full'
+
+/** A PostgreSQL server that the environment names. */
+export interface ServerTarget {
+  readonly kind: 'server'
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+  readonly password: string
+  readonly tls: TlsMode
+  /** Path of a file with the certificate authorities to trust, PEM. */
+  readonly tlsCaFile: string | undefined
+  /** `options` of a connection URL: settings for the session, such as `-c search_path=app`. */
+  readonly options: string | undefined
+}
+
+/** The embedded server of this project, where nothing names another. */
+export interface EmbeddedTarget {
+  readonly kind: 'embedded'
+  readonly database: string
+}
+
+/** Everything that flags and environment decide, checked and complete. */
+export interface Config {
+  /** Folder of the nearest package.json: where `.env` and `.postgres/` are. */
+  readonly root: string
+  readonly migrationsDir: string
+  /** Where the generated types go. */
+  readonly generatedDir: string
+  readonly target: ServerTarget | EmbeddedTarget
+  readonly connectTimeoutMs: number
+  readonly lockWaitMs: number
+  /** The database whose `clean` is confirmed by CONFIRM. */
+  readonly confirmedDatabase: string | undefined
+  /** MIGRATE_ALLOW_CLEAN=1: `clean` needs no confirmation. */
+  readonly isCleanAllowed: boolean
+  /** GIT_COMMIT, for runs where no checkout is. */
+  readonly gitCommit: string | undefined
+}
+
+/** Flags that have a say in the configuration; each wins over its environment twin. */
+export interface ConfigFlags {
+  readonly databaseUrl?: string | undefined
+  readonly migrationsDir?: string | undefined
+  readonly out?: string | undefined
+  readonly lockWait?: string | undefined
+}
+
+/** What configuration came to, and what in the environment had no effect. */
+export interface Configuration {
+  readonly config: Config
+  readonly warnings: readonly Problem[]
+}
+
+const DEFAULT_DATABASE = 'healthcare_federation'
+const DEFAULT_USER = 'postgres'
+/** The documented password of development databases; production sets its own. */
+const DEFAULT_PASSWORD = 'postgres'
+const DEFAULT_PORT = '5432'
+const DEFAULT_CONNECT_TIMEOUT_SECONDS = '30'
+const DEFAULT_LOCK_WAIT_SECONDS = '60'
+const TLS_MODES: readonly TlsMode[] = ['disable', 'require', 'verify-full']
+
+/**
+ * Flags and environment, checked. An empty variable counts as unset.
+ * Throws `usage` with every problem at once; no message repeats a password.
+ */
+export function configure(
+  folders: { readonly root: string; readonly cwd: string },
+  flags: ConfigFlags,
+  env: Readonly<Record<string, string | undefined>>,
+): Configuration {
+  const { root, cwd } = folders
+  // A path that is typed counts from where one stands, one that is configured from the project.
+  const folder = (flag: string | undefined, name: string, fallback: string): string =>
+    flag === undefined ? resolve(root, variable(name) ?? fallback) : resolve(cwd, flag)
+  const problems: Problem[] = []
+  const variable = (name: string): string | undefined => env[name] || undefined
+  const seconds = (name: string, text: string): number => {
+    const value = Number(text)
+    if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return Math.round(value * 1000)
+    problems.push({
+      message: `${name} is "${text}"`,
+      hint: `${name} takes a number of seconds, 0 or more.`,
+    })
+    return 0
+  }
+
+  const url = flags.databaseUrl ?? variable('DATABASE_URL')
+  const target =
+    url !== undefined
+      ? urlTarget(
+          url,
+          flags.databaseUrl !== undefined ? '--database-url' : 'DATABASE_URL',
+          variable,
+          problems,
+        )
+      : variable('DB_HOST') !== undefined
+        ? variablesTarget(variable, problems)
+        : ({ kind: 'embedded', database: variable('DB_NAME') ?? DEFAULT_DATABASE } as const)
+
+  const config: Config = {
+    root,
+    migrationsDir: folder(flags.migrationsDir, 'MIGRATIONS_DIR', 'migrations'),
+    generatedDir: folder(flags.out, 'GENERATED_DIR', 'generated'),
+    target,
+    connectTimeoutMs: seconds(
+      'DB_CONNECT_TIMEOUT',
+      variable('DB_CONNECT_TIMEOUT') ?? DEFAULT_CONNECT_TIMEOUT_SECONDS,
+    ),
+    lockWaitMs: seconds('--lock-wait', flags.lockWait ?? DEFAULT_LOCK_WAIT_SECONDS),
+    confirmedDatabase: variable('CONFIRM'),
+    isCleanAllowed: variable('MIGRATE_ALLOW_CLEAN') === '1',
+    gitCommit: variable('GIT_COMMIT'),
+  }
+  if (problems.length > 0) throw problemsError('usage', 'the configuration is not usable', problems)
+  return { config, warnings: target.kind === 'embedded' ? ignoredVariables(variable) : [] }
+}
+
+/** `host:port/database`, for messages. Never holds the user or the password. */
+export function describeTarget(target: ServerTarget | EmbeddedTarget): string {
+  return target.kind === 'embedded'
+    ? `${target.database} on the embedded server`
+    : `${target.database} on ${target.host}:${target.port}`
+}
+
+/**
+ * The database of this repository's docker-compose.yml, as it is reached from the machine that runs it.
+ * Throws `usage` like `configure`.
+ */
+export function composeTarget(env: Readonly<Record<string, string | undefined>>): ServerTarget {
+  const problems: Problem[] = []
+  const target = variablesTarget(
+    (name) => (name === 'DB_HOST' ? '127.0.0.1' : env[name] || undefined),
+    problems,
+  )
+  if (problems.length > 0) throw problemsError('usage', 'the configuration is not usable', problems)
+  return target
+}
+
+type Variable = (name: string) => string | undefined
+
+function variablesTarget(variable: Variable, problems: Problem[]): ServerTarget {
+  return {
+    kind: 'server',
+    host: variable('DB_HOST') ?? '',
+    port: portNumber('DB_PORT', variable('DB_PORT') ?? DEFAULT_PORT, problems),
+    database: variable('DB_NAME') ?? DEFAULT_DATABASE,
+    user: variable('DB_USER') ?? DEFAULT_USER,
+    password: variable('DB_PASSWORD') ?? DEFAULT_PASSWORD,
+    tls: tlsMode('DB_SSL', variable('DB_SSL') ?? 'disable', problems),
+    tlsCaFile: variable('DB_SSL_CA'),
+    options: undefined,
+  }
+}
+
+/** A connection URL; what it leaves out comes from the DB_* variables' defaults, TLS from DB_SSL. */
+function urlTarget(
+  text: string,
+  source: string,
+  variable: Variable,
+  problems: Problem[],
+): ServerTarget {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  const isPostgres = url?.protocol === 'postgres:' || url?.protocol === 'postgresql:'
+  if (!isPostgres) {
+    problems.push({
+      message: `${source} is not a PostgreSQL URL`,
+      hint: 'It reads postgres://user:password@host:port/database, special characters percent-encoded.',
+    })
+  }
+  const query = isPostgres ? url.searchParams : new URLSearchParams()
+  const part = (encoded: string | undefined): string | undefined => {
+    if (!isPostgres || encoded === undefined || encoded === '') return undefined
+    try {
+      return decodeURIComponent(encoded)
+    } catch {
+      problems.push({ message: `${source} holds a stray %`, hint: 'Write % as %25.' })
+      return undefined
+    }
+  }
+  const sslMode = query.get('sslmode')
+  return {
+    kind: 'server',
+    host: query.get('host') ?? part(url?.hostname.replace(/^\[|\]$/g, '')) ?? 'localhost',
+    port: portNumber(source, query.get('port') ?? (url?.port || DEFAULT_PORT), problems),
+    database: part(url?.pathname.slice(1)) ?? DEFAULT_DATABASE,
+    user: part(url?.username) ?? DEFAULT_USER,
+    password: part(url?.password) ?? DEFAULT_PASSWORD,
+    tls: tlsMode(
+      sslMode === null ? 'DB_SSL' : `sslmode in ${source}`,
+      sslMode ?? variable('DB_SSL') ?? 'disable',
+      problems,
+    ),
+    tlsCaFile: query.get('sslrootcert') ?? variable('DB_SSL_CA'),
+    options: query.get('options') ?? undefined,
+  }
+}
+
+function portNumber(source: string, text: string, problems: Problem[]): number {
+  const port = Number(text)
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65535) return port
+  problems.push({
+    message: `the port in ${source} is "${text}"`,
+    hint: 'A port is a number from 1 to 65535.',
+  })
+  return 0
+}
+
+function tlsMode(source: string, text: string, problems: Problem[]): TlsMode {
+  const mode = TLS_MODES.find((known) => known === text)
+  if (mode === undefined) {
+    problems.push({ message: `${source} is "${text}"`, hint: `It takes ${TLS_MODES.join(', ')}.` })
+  }
+  return mode ?? 'disable'
+}
+
+/** Someone who sets these means a server, and would not expect the embedded one. */
+function ignoredVariables(variable: Variable): readonly Problem[] {
+  const ignored = ['DB_PORT', 'DB_USER', 'DB_PASSWORD', 'DB_SSL', 'DB_SSL_CA'].filter(
+    (name) => variable(name) !== undefined,
+  )
+  if (ignored.length === 0) return []
+  return [
+    {
+      message: `${ignored.join(', ')} ${ignored.length === 1 ? 'has' : 'have'} no effect: without DB_HOST or DATABASE_URL the embedded server is used`,
+      hint: 'Set DB_HOST to use a server of your own.',
+    },
+  ]
+}

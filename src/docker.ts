@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { MigrationError } from './errors.ts'
+
+/** The service of docker-compose.yml that is the database. */
+const SERVICE = 'postgres'
+/** A Docker client without an engine can take long to say so. */
+const PROBE_TIMEOUT_MS = 3000
+
+/** True where the project has a docker-compose.yml and an engine answers that could run it. */
+export async function canCompose(root: string): Promise<boolean> {
+  if (!existsSync(join(root, 'docker-compose.yml'))) return false
+  try {
+    await docker(root, PROBE_TIMEOUT_MS, 'info')
+    await docker(root, PROBE_TIMEOUT_MS, 'compose', 'version')
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Starts the compose file's database and waits until it is healthy. Throws `connection_failed`. */
+export async function startComposeDatabase(root: string): Promise<void> {
+  try {
+    await docker(root, 0, 'compose', 'up', '--detach', '--wait', SERVICE)
+  } catch (cause) {
+    throw new MigrationError('connection_failed', 'docker compose could not start the database', {
+      hint: `Look at it with: docker compose logs ${SERVICE}`,
+      details: lastLines(cause),
+      cause,
+    })
+  }
+}
+
+/** Stops the compose file's database; false where it was not running. */
+export async function stopComposeDatabase(root: string): Promise<boolean> {
+  const running = await docker(root, 0, 'compose', 'ps', '--quiet', '--status', 'running', SERVICE)
+  if (running.trim() === '') return false
+  await docker(root, 0, 'compose', 'stop', SERVICE)
+  return true
+}
+
+async function docker(root: string, timeout: number, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)('docker', args, { cwd: root, timeout })
+  return stdout
+}
+
+function lastLines(error: unknown): readonly string[] {
+  const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
+  return text.trim().split('\n').slice(-3)
+}

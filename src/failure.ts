@@ -1,0 +1,91 @@
+import pg from 'pg'
+import { MigrationError } from './errors.ts'
+import type { Direction } from './events.ts'
+import { withoutRowValues } from './redact.ts'
+import { markPosition } from './sql-text.ts'
+import type { FailedStatement } from './statement-scope.ts'
+
+/** SQLSTATE of whatever follows a failure in the same transaction: never the cause. */
+const IN_FAILED_TRANSACTION = '25P02'
+const STATEMENT_EXCERPT = 500
+
+/** What is known of a migration that failed. */
+export interface FailureFacts {
+  readonly name: string
+  readonly direction: Direction
+  readonly error: unknown
+  readonly firstFailure: FailedStatement | undefined
+  /** Where the error was thrown in the migration, where no statement is at fault. */
+  readonly location: string | undefined
+  /** True where a query's promise was dropped, so that its failure reached nobody. */
+  readonly isUnawaited: boolean
+}
+
+/** The failure as the user sees it: the server's words without row values, the statement, the place. */
+export function migrationFailure(facts: FailureFacts): MigrationError {
+  const { name, direction, error, firstFailure, isUnawaited } = facts
+  if (error instanceof MigrationError) return error
+  const cause = causeOf(error, firstFailure)
+  const what = direction === 'up' ? `${name} failed` : `the down of ${name} failed`
+  const hint = isUnawaited ? 'Write await before every query of a migration.' : undefined
+  if (cause instanceof pg.DatabaseError) return serverFailure(what, cause, firstFailure, hint)
+  const message =
+    cause instanceof Error ? `${cause.name}: ${firstLine(cause.message)}` : String(cause)
+  return new MigrationError('migration_failed', `${what}: ${message}`, {
+    hint,
+    details: locationDetail(facts.location),
+    cause,
+  })
+}
+
+/** True where the server said nothing more: it went away, or the network did. */
+export function isConnectionLost(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return /^(57P0[1-5]|08...)$/.test(error.code ?? '')
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return (
+    /^(ECONNRESET|EPIPE|ETIMEDOUT)$/.test(code) ||
+    (error instanceof Error &&
+      /Connection terminated|not queryable|Client was closed/.test(error.message))
+  )
+}
+
+function causeOf(error: unknown, firstFailure: FailedStatement | undefined): unknown {
+  const isConsequence = error instanceof pg.DatabaseError && error.code === IN_FAILED_TRANSACTION
+  return isConsequence && firstFailure !== undefined ? firstFailure.error : error
+}
+
+function serverFailure(
+  what: string,
+  error: pg.DatabaseError,
+  firstFailure: FailedStatement | undefined,
+  hint: string | undefined,
+): MigrationError {
+  const code = error.code ?? ''
+  const { message, detail } = withoutRowValues(code, error.message, error.detail)
+  const statement = firstFailure?.error === error ? firstFailure.statement : undefined
+  const details = [
+    ...locationDetail(statement?.location()),
+    ...(statement === undefined ? [] : statementDetail(statement.sql, error.position)),
+    `SQLSTATE ${code}`,
+    ...(detail === undefined ? [] : [`detail: ${detail}`]),
+    ...(error.constraint === undefined ? [] : [`constraint: ${error.constraint}`]),
+  ]
+  return new MigrationError('migration_failed', `${what}: ${message}`, {
+    hint: hint ?? error.hint,
+    details,
+    cause: error,
+  })
+}
+
+function statementDetail(sql: string, position: string | undefined): readonly string[] {
+  if (position !== undefined) return markPosition(sql, Number(position))
+  return sql.length > STATEMENT_EXCERPT ? [`${sql.slice(0, STATEMENT_EXCERPT)}…`] : [sql]
+}
+
+function locationDetail(location: string | undefined): readonly string[] {
+  return location === undefined ? [] : [`at ${location}`]
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? ''
+}

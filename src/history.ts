@@ -1,0 +1,192 @@
+import pg from 'pg'
+import type { Database } from './database.ts'
+import { MigrationError } from './errors.ts'
+import type { AppliedMigration, MigrationDatabase } from './migration.ts'
+
+/** The runner's own table, in the schema of the connection. */
+export const HISTORY_TABLE = 'migration_history'
+
+/** SQLSTATEs (PostgreSQL documentation, appendix A). */
+const UNDEFINED_COLUMN = '42703'
+const DUPLICATE_TABLE = '42P07'
+const UNIQUE_VIOLATION = '23505'
+
+/** What is recorded of one applied migration, together with its name and the time. */
+export interface HistoryRow {
+  readonly name: string
+  readonly checksum: string
+  readonly durationMs: number
+  readonly role: string
+  readonly client: string
+  readonly gitCommit: string | null
+  readonly gitDirty: boolean | null
+  readonly toolVersion: string
+  /** Each statement as it was sent, in order; values of parameters are not kept. */
+  readonly statements: readonly string[]
+}
+
+/** The history table's name, quoted, with its schema. */
+export function historyTableName(database: Database): string {
+  const { client, schema } = database
+  return `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(HISTORY_TABLE)}`
+}
+
+/** True where the history table exists. */
+export async function hasHistory(database: Database): Promise<boolean> {
+  const { rows } = await database.client.query<{ exists: boolean }>(
+    'select to_regclass($1) is not null as exists',
+    [historyTableName(database)],
+  )
+  return rows[0]?.exists === true
+}
+
+/**
+ * All rows, without their statements; none where the table does not exist.
+ * Throws `history_mismatch` where a table of that name is not this tool's.
+ */
+export async function readHistory(database: Database): Promise<readonly AppliedMigration[]> {
+  if (!(await hasHistory(database))) return []
+  try {
+    const { rows } = await database.client.query<AppliedMigration>(
+      `select name, "timestamp" as "appliedAt", checksum, duration_ms as "durationMs", role, client,
+              git_commit as "gitCommit", git_dirty as "gitDirty", tool_version as "toolVersion"
+         from ${historyTableName(database)}`,
+    )
+    return rows
+  } catch (cause) {
+    throw foreignTable(database, cause)
+  }
+}
+
+/** The statements that were recorded when the migration was applied. */
+export async function readStatements(database: Database, name: string): Promise<readonly string[]> {
+  const { rows } = await database.client.query<{ statements: string[] }>(
+    `select statements from ${historyTableName(database)} where name = $1`,
+    [name],
+  )
+  return rows[0]?.statements ?? []
+}
+
+/**
+ * Creates the history table where it is missing. Its comment keeps what the database held before
+ * the first migration (`origin`), so that `clean` can tell what migrations made.
+ */
+export async function ensureHistory(database: Database, origin: readonly string[]): Promise<void> {
+  if (await hasHistory(database)) return
+  const table = historyTableName(database)
+  const comment = `Applied migrations, one row each; written by federation-migrate only. ${ORIGIN_MARK}${JSON.stringify(origin)}`
+  try {
+    await database.client.query(
+      `begin;
+       create table ${table} (
+         name varchar(255) primary key,
+         "timestamp" timestamptz not null default clock_timestamp(),
+         checksum text,
+         duration_ms integer,
+         role text,
+         client text,
+         git_commit text,
+         git_dirty boolean,
+         tool_version text,
+         statements text[] not null default '{}',
+         repairs jsonb not null default '[]'
+       );
+       comment on table ${table} is ${database.client.escapeLiteral(comment)};
+       commit`,
+    )
+  } catch (error) {
+    await database.client.query('rollback')
+    // Another runner was quicker.
+    if (
+      error instanceof pg.DatabaseError &&
+      (error.code === DUPLICATE_TABLE || error.code === UNIQUE_VIOLATION)
+    )
+      return
+    throw error
+  }
+}
+
+const ORIGIN_MARK = 'Before the first one there were: '
+
+/** What `ensureHistory` was given; undefined where the comment does not say. */
+export async function readOrigin(database: Database): Promise<readonly string[] | undefined> {
+  const { rows } = await database.client.query<{ comment: string | null }>(
+    `select obj_description(to_regclass($1), 'pg_class') as comment`,
+    [historyTableName(database)],
+  )
+  const list = rows[0]?.comment?.split(ORIGIN_MARK)[1]
+  if (list === undefined) return undefined
+  try {
+    return JSON.parse(list) as readonly string[]
+  } catch {
+    return undefined
+  }
+}
+
+/** Writes a migration's row in the transaction of the migration itself. */
+export async function insertHistory(
+  db: MigrationDatabase,
+  schema: string,
+  row: HistoryRow,
+): Promise<void> {
+  await db
+    .withSchema(schema)
+    .insertInto(HISTORY_TABLE)
+    .values({
+      name: row.name,
+      checksum: row.checksum,
+      duration_ms: row.durationMs,
+      role: row.role,
+      client: row.client,
+      git_commit: row.gitCommit,
+      git_dirty: row.gitDirty,
+      tool_version: row.toolVersion,
+      statements: row.statements,
+    })
+    .execute()
+}
+
+/** Takes a migration's row away in the transaction that rolls it back. */
+export async function deleteHistory(
+  db: MigrationDatabase,
+  schema: string,
+  name: string,
+): Promise<void> {
+  await db.withSchema(schema).deleteFrom(HISTORY_TABLE).where('name', '=', name).execute()
+}
+
+/** One acceptance of a changed file, kept in the row for good. */
+export interface Repair {
+  readonly reason: string
+  readonly client: string
+  readonly role: string
+  readonly fromChecksum: string | null
+  readonly toChecksum: string
+}
+
+/** Sets a row's checksum to the changed file's, and adds who accepted it, when and why. */
+export async function recordRepair(
+  database: Database,
+  name: string,
+  repair: Repair,
+): Promise<void> {
+  await database.client.query(
+    `update ${historyTableName(database)}
+        set checksum = $2,
+            repairs = repairs || jsonb_build_array(jsonb_build_object('at', clock_timestamp()) || $3::jsonb)
+      where name = $1`,
+    [name, repair.toChecksum, JSON.stringify(repair)],
+  )
+}
+
+function foreignTable(database: Database, cause: unknown): unknown {
+  if (!(cause instanceof pg.DatabaseError) || cause.code !== UNDEFINED_COLUMN) return cause
+  return new MigrationError(
+    'history_mismatch',
+    `table ${historyTableName(database)} is not one of federation-migrate (${cause.message})`,
+    {
+      hint: `Rename it, for example: alter table ${historyTableName(database)} rename to old_${HISTORY_TABLE}`,
+      cause,
+    },
+  )
+}

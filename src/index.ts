@@ -1,0 +1,1 @@
+export { createFederationDb } from './federation-db.ts'

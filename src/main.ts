@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { hostname, userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { parseEnv } from 'node:util'
+import packageJson from '../package.json' with { type: 'json' }
+import { runCommandLine } from './cli.ts'
+
+const cwd = process.cwd()
+const root = projectRoot(cwd)
+
+// A reader that closes the pipe early (`… | head`) has seen enough.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
+void runCommandLine(process.argv.slice(2), {
+  env: { ...readDotEnv(root), ...process.env },
+  cwd,
+  root,
+  writeOut: (text) => process.stdout.write(text),
+  writeError: (text) => process.stderr.write(text),
+  isOutTerminal: process.stdout.isTTY,
+  isErrorTerminal: process.stderr.isTTY,
+  version: packageJson.version,
+  client: `${userName()}@${hostname()}`,
+  ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
+  onUnhandledRejection: (listener) => {
+    process.on('unhandledRejection', listener)
+    return () => process.off('unhandledRejection', listener)
+  },
+}).then((exitCode) => {
+  // Not process.exit(): that would cut off what a pipe has not taken yet.
+  process.exitCode = exitCode
+})
+
+/** Folder of the nearest package.json, from here upwards; here where there is none. */
+function projectRoot(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return folder
+    if (folder === dirname(folder)) return from
+  }
+}
+
+function readDotEnv(folder: string): Record<string, string | undefined> {
+  const file = join(folder, '.env')
+  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
+}
+
+/** An account without an entry in the passwd file, as in some containers, has no name. */
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
+}
+
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import('node:readline/promises')
+  const prompt = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return await prompt.question(question)
+  } finally {
+    prompt.close()
+  }
+}

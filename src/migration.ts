@@ -1,0 +1,55 @@
+import type { Kysely } from 'kysely'
+
+/**
+ * A database whose tables are not known at compile time: what a migration gets.
+ * `Kysely<any>` is Kysely's own convention for migrations, so that any table can be named.
+ */
+export type MigrationDatabase = Kysely<any>
+
+/** One of a module's two functions. */
+export type MigrationFunction = (db: MigrationDatabase) => Promise<void>
+
+/** What a migration file exports, checked. Either `down` or `irreversible` is there. */
+export interface MigrationModule {
+  readonly up: MigrationFunction
+  readonly down: MigrationFunction | undefined
+  /** Why the migration can't be rolled back. */
+  readonly irreversible: string | undefined
+  /** False where the module's `config` asks to run outside a transaction. */
+  readonly transaction: boolean
+}
+
+/** A migration on disk. `name` is the file's name without `.ts`. */
+export interface MigrationFile {
+  readonly name: string
+  readonly number: number
+  /** Absolute path. */
+  readonly path: string
+  /** Over the source and everything local that it imports: see checksum.ts. */
+  readonly checksum: string
+}
+
+/** A row of migration_history, without the statements. */
+export interface AppliedMigration {
+  readonly name: string
+  readonly appliedAt: Date
+  readonly checksum: string | null
+  readonly durationMs: number | null
+  readonly role: string | null
+  /** `user@host` of the machine that ran it. */
+  readonly client: string | null
+  readonly gitCommit: string | null
+  readonly gitDirty: boolean | null
+  readonly toolVersion: string | null
+}
+
+/** The naming rule in words, for messages. */
+export const NAMING_RULE = 'number_snake_case_name.ts, for example 006_add_patient_allergies.ts'
+
+const MIGRATION_NAME = /^(\d{1,15})_[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/
+
+/** The number in a migration's name; undefined where the name breaks the naming rule. */
+export function migrationNumber(name: string): number | undefined {
+  const digits = MIGRATION_NAME.exec(name)?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}

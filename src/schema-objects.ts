@@ -1,0 +1,156 @@
+import type { Database } from './database.ts'
+import { historyTableName } from './history.ts'
+
+/** An object of the database as PostgreSQL names it: `{ type: 'table', identity: 'public.visits' }`. */
+interface SchemaObject {
+  readonly type: string
+  readonly identity: string
+}
+
+/** What `clean` would drop, and what it leaves since another role owns it. */
+export interface CleanPlan {
+  readonly drops: readonly SchemaObject[]
+  readonly kept: readonly SchemaObject[]
+}
+
+/** How many objects one transaction drops: each takes a few of the server's lock slots. */
+const BATCH = 100
+
+/** The bootstrap superuser, whose ownership pg_shdepend does not record: src/include/catalog/pg_authid.dat. */
+const BOOTSTRAP_SUPERUSER_OID = 10
+
+const IS_OURS = `pg_has_role(current_user, coalesce((
+    select refobjid from pg_shdepend s
+     where s.dbid = (select oid from pg_database where datname = current_database())
+       and s.classid = o.classid and s.objid = o.objid and s.deptype = 'o'), ${BOOTSTRAP_SUPERUSER_OID}), 'usage')`
+
+const IS_EXTENSION_MEMBER = `exists (
+    select from pg_depend e where e.classid = o.classid and e.objid = o.objid and e.deptype = 'e')`
+
+/** Objects that are in no schema, and the schemas themselves. */
+const TOP_LEVEL_OBJECTS = `
+  select o.classid, o.objid from (
+    select 'pg_namespace'::regclass::oid as classid, oid as objid from pg_namespace
+     where nspname not like 'pg\\_%' and nspname <> 'information_schema'
+    union all select 'pg_extension'::regclass, oid from pg_extension
+    union all select 'pg_event_trigger'::regclass, oid from pg_event_trigger
+    union all select 'pg_publication'::regclass, oid from pg_publication
+    union all select 'pg_foreign_data_wrapper'::regclass, oid from pg_foreign_data_wrapper
+    union all select 'pg_foreign_server'::regclass, oid from pg_foreign_server
+  ) o where not ${IS_EXTENSION_MEMBER}`
+
+/** What lies directly in a schema: whatever depends on it, but for what belongs to an extension. */
+const SCHEMA_CONTENTS = `
+  select distinct o.classid, o.objid from pg_depend o
+    join pg_namespace n on o.refclassid = 'pg_namespace'::regclass and o.refobjid = n.oid
+   where o.deptype = 'n' and n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'
+     and o.classid not in (select unnest(array['pg_extension', 'pg_default_acl']::regclass[]))
+     and not ${IS_EXTENSION_MEMBER}`
+
+interface ObjectRow extends SchemaObject {
+  readonly is_ours: boolean
+}
+
+/** The objects outside any schema, and the schemas, as `type identity`: what `clean` compares with later. */
+export async function listTopLevel(database: Database): Promise<readonly string[]> {
+  return (await identify(database, TOP_LEVEL_OBJECTS)).map(describeObject)
+}
+
+/**
+ * Everything that is in the database beyond `origin` (what `listTopLevel` gave before the first
+ * migration), and everything in the schemas of `origin`. What other roles own is kept.
+ */
+export async function planClean(
+  database: Database,
+  origin: readonly string[] | undefined,
+): Promise<CleanPlan> {
+  const schema = database.client.escapeIdentifier(database.schema)
+  const before = new Set(origin ?? ['schema public', `schema ${schema}`, 'extension plpgsql'])
+  const topLevel = (await identify(database, TOP_LEVEL_OBJECTS)).filter(
+    (object) => !before.has(describeObject(object)),
+  )
+  const contents = await identify(database, SCHEMA_CONTENTS)
+  const all = [...topLevel, ...contents]
+    .filter(({ identity }) => identity !== unquotedHistory(database))
+    .sort((a, b) => dropRank(a) - dropRank(b))
+  return {
+    drops: all.filter((object) => object.is_ours),
+    kept: all.filter((object) => !object.is_ours),
+  }
+}
+
+/**
+ * Drops what the plan says. The history is emptied first and dropped last: if this is cut short,
+ * no row speaks of what is gone, and the next `clean` still knows what was there in the beginning.
+ */
+export async function executeClean(database: Database, { drops }: CleanPlan): Promise<void> {
+  const { client } = database
+  const history = historyTableName(database)
+  const { rows } = await client.query<{ exists: boolean }>(
+    'select to_regclass($1) is not null as exists',
+    [history],
+  )
+  if (rows[0]?.exists === true) await client.query(`delete from ${history}`)
+  for (let start = 0; start < drops.length; start += BATCH) {
+    const statements = drops.slice(start, start + BATCH).map(dropStatement)
+    // One text of several statements is one transaction.
+    await client.query(statements.join(';\n'))
+  }
+  await client.query(`drop table if exists ${history}`)
+}
+
+/** `8 tables, 1 function`, for the question before a clean. */
+export function countObjects(objects: readonly SchemaObject[]): string {
+  const counts = new Map<string, number>()
+  for (const { type } of objects) counts.set(type, (counts.get(type) ?? 0) + 1)
+  return [...counts]
+    .map(([type, count]) => `${count} ${count === 1 ? type : plural(type)}`)
+    .join(', ')
+}
+
+function plural(type: string): string {
+  if (type.endsWith('index')) return `${type.slice(0, -2)}ices`
+  return type.endsWith('y') ? `${type.slice(0, -1)}ies` : type.endsWith('s') ? type : `${type}s`
+}
+
+async function identify(database: Database, objects: string): Promise<readonly ObjectRow[]> {
+  const { rows } = await database.client.query<ObjectRow>(
+    `select i.type, i.identity, ${IS_OURS} as is_ours
+       from (${objects}) o, pg_identify_object(o.classid, o.objid, 0) i
+      where i.identity is not null
+      order by i.type, i.identity`,
+  )
+  return rows
+}
+
+function describeObject({ type, identity }: SchemaObject): string {
+  return `${type} ${identity}`
+}
+
+/** What else depends on it goes first: event triggers would fire on the drops that follow. */
+function dropRank({ type }: SchemaObject): number {
+  const order = ['event trigger', 'view', 'materialized view', 'table', 'foreign table']
+  const rank = order.indexOf(type)
+  if (rank !== -1) return rank
+  return type === 'extension'
+    ? order.length + 1
+    : type === 'schema'
+      ? order.length + 2
+      : order.length
+}
+
+/** Where DROP wants another word than pg_identify_object gives. */
+const DROP_WORDS = new Map([
+  ['composite type', 'type'],
+  ['statistics object', 'statistics'],
+  ['foreign-data wrapper', 'foreign data wrapper'],
+])
+
+function dropStatement({ type, identity }: SchemaObject): string {
+  return `drop ${DROP_WORDS.get(type) ?? type} if exists ${identity} cascade`
+}
+
+/** As pg_identify_object writes it: quoted only where it must be. */
+function unquotedHistory(database: Database): string {
+  return historyTableName(database).replace(/"([a-z_][a-z0-9_]*)"/g, '$1')
+}

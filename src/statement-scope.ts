@@ -1,0 +1,118 @@
+import type { CompiledQuery, KyselyPlugin, QueryId, QueryResult } from 'kysely'
+import { MigrationError } from './errors.ts'
+import type { Locate } from './source-location.ts'
+import { splitStatements, transactionBreach } from './sql-text.ts'
+
+/** A statement that a migration sent. */
+export interface SentStatement {
+  readonly sql: string
+  /** `file:line:column` in the migration, where it is known. */
+  readonly location: () => string | undefined
+}
+
+/** The statement that failed first, and what the server said. */
+export interface FailedStatement {
+  readonly statement: SentStatement
+  readonly error: unknown
+}
+
+/** Watches what one function of one migration sends, from its first statement to its last. */
+export interface StatementScope {
+  /** Remembers where in the migration each query was sent from. */
+  readonly plugin: KyselyPlugin
+  /** Sends a query through `send`, refusing what would break the transaction. */
+  readonly observe: <Row>(
+    query: CompiledQuery,
+    send: () => Promise<QueryResult<Row>>,
+    isInTransaction: () => boolean,
+  ) => Promise<QueryResult<Row>>
+  /**
+   * Ends the scope once the migration's function has returned.
+   * Throws `migration_failed` where a query was not awaited: it could be lost, or fail unseen.
+   */
+  readonly close: () => Promise<void>
+  readonly statements: () => readonly string[]
+  readonly firstFailure: () => FailedStatement | undefined
+}
+
+/** A scope for the migration `name`; `transaction` tells whether it runs in one. */
+export function createStatementScope(
+  name: string,
+  transaction: boolean,
+  locate: Locate,
+): StatementScope {
+  const statements: string[] = []
+  const callSites = new WeakMap<QueryId, Error>()
+  const inFlight = new Map<Promise<unknown>, SentStatement>()
+  let failure: FailedStatement | undefined
+  let isClosed = false
+
+  const plugin: KyselyPlugin = {
+    transformQuery: ({ node, queryId }) => {
+      const site = new Error('sent here')
+      if (isClosed) throw unawaited(name, 'after it had ended', locate(site))
+      callSites.set(queryId, site)
+      return node
+    },
+    transformResult: ({ result }) => Promise.resolve(result),
+  }
+
+  const observe: StatementScope['observe'] = async (query, send, isInTransaction) => {
+    const site = callSites.get(query.queryId)
+    const statement: SentStatement = { sql: query.sql, location: () => locate(site) }
+    if (transaction) refuseBreach(name, statement)
+    statements.push(query.sql)
+    const sent = send()
+    inFlight.set(sent, statement)
+    try {
+      const result = await sent
+      if (transaction && !isInTransaction()) throw leftTransaction(name, statement)
+      return result
+    } catch (error) {
+      failure ??= { statement, error }
+      throw error
+    } finally {
+      inFlight.delete(sent)
+    }
+  }
+
+  const close = async (): Promise<void> => {
+    // A query that nobody awaits reaches the connection a few turns of the event loop after its call.
+    await new Promise((resolve) => setImmediate(resolve))
+    const [abandoned] = inFlight.values()
+    isClosed = true
+    await Promise.allSettled(inFlight.keys())
+    if (abandoned !== undefined) throw unawaited(name, 'without awaiting it', abandoned.location())
+  }
+
+  return { plugin, observe, close, statements: () => statements, firstFailure: () => failure }
+}
+
+function unawaited(name: string, how: string, location: string | undefined): MigrationError {
+  return new MigrationError('migration_failed', `${name} sent a query ${how}`, {
+    hint: 'Write await before every query of a migration.',
+    details: placeDetail(location),
+  })
+}
+
+function refuseBreach(name: string, { sql, location }: SentStatement): void {
+  for (const statement of splitStatements(sql)) {
+    const breach = transactionBreach(statement)
+    if (breach === undefined) continue
+    throw new MigrationError('migration_failed', `${name}: ${breach}`, {
+      hint: 'Leave transactions to the runner and use SET LOCAL; what can’t run in a transaction needs: export const config = { transaction: false }',
+      details: placeDetail(location()),
+    })
+  }
+}
+
+function leftTransaction(name: string, { location }: SentStatement): MigrationError {
+  return new MigrationError('migration_failed', `${name} ended the transaction that it runs in`, {
+    hint: 'What it did before may be committed: look at the database, then at federation-migrate status.',
+    details: placeDetail(location()),
+  })
+}
+
+function placeDetail(location: string | undefined): readonly string[] {
+  return location === undefined ? [] : [`at ${location}`]
+}
