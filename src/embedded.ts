@@ -15,6 +15,7 @@ import {
   locateCluster,
 } from './embedded-cluster.ts'
 import { explain, remedy } from './embedded-failure.ts'
+import { exclusively } from './embedded-mutex.ts'
 import {
   type Postmaster,
   apparentPostmaster,
@@ -105,8 +106,10 @@ async function untilReady(cluster: Cluster, program: string): Promise<Postmaster
   while (performance.now() < deadline) {
     const living = await livingPostmaster(cluster.dataDir)
     if (living?.status === 'ready') return living
-    if (living === undefined) await attempt(cluster, program, deadline)
-    else await sleep(POLL_MS)
+    const isTried =
+      living === undefined &&
+      (await exclusively(cluster.dataDir, () => attempt(cluster, program, deadline)))
+    if (!isTried) await sleep(POLL_MS)
   }
   throw new MigrationError(
     'embedded_failed',
@@ -117,6 +120,8 @@ async function untilReady(cluster: Cluster, program: string): Promise<Postmaster
 
 /** Starts a server and stays with it until it is ready or has ended; throws if another attempt is useless. */
 async function attempt(cluster: Cluster, program: string, deadline: number): Promise<void> {
+  // Somebody else's attempt may just have ended.
+  if ((await livingPostmaster(cluster.dataDir)) !== undefined) return
   const log = await openLog(cluster)
   try {
     const { size } = await log.stat()
@@ -175,8 +180,8 @@ export function messagesOf(log: string, pid: number | undefined): string[] {
 async function recover(cluster: Cluster, messages: readonly string[]): Promise<void> {
   const text = messages.join('\n')
   if (text.includes('could not create any TCP/IP sockets')) return changePort(cluster)
-  // Another command's server came first, or processes of one that was killed are about to end.
-  if (/lock file .* already exists|shared memory block .* still in use/.test(text)) {
+  // Another server came first or is about to end, or processes of one that was killed are.
+  if (/\block file "|shared memory block .* still in use/.test(text)) {
     await sleep(RETRY_MS)
     return
   }

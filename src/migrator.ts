@@ -95,7 +95,7 @@ export async function runMigrations(
       : migrator.migrateTo({ __noMigrations__: true }))
     if (error === undefined) continue
     const failed = results?.find(({ status }) => status === 'Error')
-    if (failed === undefined || !(error instanceof MigrationError)) throw error
+    if (failed === undefined || !(error instanceof MigrationError)) throw asError(error)
     failure = { name: failed.migrationName, error }
     break
   }

@@ -1,0 +1,136 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import process from 'node:process'
+import { runCommandLine } from '../../src/cli.ts'
+
+/** The repository that the tests stand in. */
+export const REPOSITORY = resolve(import.meta.dirname, '../..')
+
+/** What a command line came to. */
+export interface CommandOutput {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A throw-away project of one test's own: package.json, node_modules, and the files it is given. */
+export interface TestProject {
+  readonly root: string
+  write(path: string, text: string): Promise<void>
+  read(path: string): Promise<string>
+  remove(path: string): Promise<void>
+  /** Runs a command line in this process, from the sources; `env` is the whole environment. */
+  run(args: readonly string[], env?: Environment): Promise<CommandOutput>
+  /** Runs the built program in a process of its own; `env` adds to a bare environment. */
+  spawn(args: readonly string[], env?: Environment): Promise<CommandOutput>
+  dispose(): Promise<void>
+}
+
+type Environment = Readonly<Record<string, string>>
+
+/** The variables that any process needs, and none that say which database. */
+export const BARE_ENVIRONMENT: Environment = {
+  PATH: process.env.PATH ?? '',
+  HOME: process.env.HOME ?? tmpdir(),
+}
+
+/** Makes a project with the given files, by path relative to its root. */
+export async function createTestProject(
+  files: Readonly<Record<string, string>> = {},
+): Promise<TestProject> {
+  const root = await mkdtemp(join(tmpdir(), 'federation-migrate-project-'))
+  await writeFile(join(root, 'package.json'), '{ "name": "test-project", "private": true }\n')
+  await symlink(join(REPOSITORY, 'node_modules'), join(root, 'node_modules'))
+  await mkdir(join(root, 'migrations'))
+  const write = async (path: string, text: string): Promise<void> => {
+    await mkdir(dirname(join(root, path)), { recursive: true })
+    await writeFile(join(root, path), text)
+  }
+  for (const [path, text] of Object.entries(files)) await write(path, text)
+  return {
+    root,
+    write,
+    read: (path) => readFile(join(root, path), 'utf8'),
+    remove: (path) => rm(join(root, path), { recursive: true }),
+    run: (args, env = {}) => runInProcess(root, args, env),
+    spawn: (args, env = {}) => spawnProgram(root, args, env),
+    dispose: () => rm(root, { recursive: true, force: true }),
+  }
+}
+
+async function runInProcess(
+  root: string,
+  args: readonly string[],
+  env: Environment,
+): Promise<CommandOutput> {
+  const out: string[] = []
+  const errors: string[] = []
+  const exitCode = await runCommandLine(args, {
+    env,
+    cwd: root,
+    root,
+    writeOut: (text) => out.push(text),
+    writeError: (text) => errors.push(text),
+    isOutTerminal: false,
+    isErrorTerminal: false,
+    version: '0.0.0-test',
+    client: 'tester@test-host',
+    ask: undefined,
+    onUnhandledRejection: (listener) => {
+      // The test runner listens too, and would fail the test for what the program handles.
+      const others = process.listeners('unhandledRejection')
+      process.removeAllListeners('unhandledRejection')
+      process.on('unhandledRejection', listener)
+      return () => {
+        process.off('unhandledRejection', listener)
+        for (const other of others) process.on('unhandledRejection', other)
+      }
+    },
+  })
+  return { exitCode, stdout: out.join(''), stderr: errors.join('') }
+}
+
+async function spawnProgram(
+  root: string,
+  args: readonly string[],
+  env: Environment,
+): Promise<CommandOutput> {
+  const child = spawn(process.execPath, [join(REPOSITORY, 'dist/main.cjs'), ...args], {
+    cwd: root,
+    env: { ...BARE_ENVIRONMENT, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const out: Buffer[] = []
+  const errors: Buffer[] = []
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk))
+  const [exitCode] = (await once(child, 'close')) as [number | null]
+  return {
+    exitCode,
+    stdout: Buffer.concat(out).toString(),
+    stderr: Buffer.concat(errors).toString(),
+  }
+}
+
+/** The text of a migration module with these bodies. */
+export function migrationSource(up: string, down = ''): string {
+  return `import { type Kysely, sql } from 'kysely'
+export async function up(db: Kysely<any>): Promise<void> {
+  ${up}
+}
+export async function down(db: Kysely<any>): Promise<void> {
+  ${down}
+}
+`
+}
+
+/** A migration that creates a table of that name, and drops it. */
+export function tableMigration(table: string): string {
+  return migrationSource(
+    `await db.schema.createTable('${table}').addColumn('id', 'integer', (col) => col.primaryKey()).execute()`,
+    `await db.schema.dropTable('${table}').execute()`,
+  )
+}
