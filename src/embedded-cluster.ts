@@ -123,7 +123,6 @@ export async function initialize(cluster: Cluster, binaries: Binaries): Promise<
       '--builtin-locale=C.UTF-8',
       // The operating system's own C.UTF-8 is not on every machine.
       '--locale=C',
-      '--no-sync',
       '--no-instructions',
       `--set=port=${port}`,
       '--set=listen_addresses=127.0.0.1',

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startServer, stopServer } from '../../src/embedded.ts'
@@ -12,6 +12,8 @@ let serverRoot: string | undefined
 export async function mochaGlobalSetup(): Promise<void> {
   if (process.env[SERVER_URL] !== undefined) return
   serverRoot = await mkdtemp(join(tmpdir(), 'federation-migrate-test-'))
+  // Root's server runs as another account: it must get in, or its data would go elsewhere and stay there.
+  await chmod(serverRoot, 0o755)
   const server = await startServer(serverRoot, () => undefined)
   process.env[SERVER_URL] =
     `postgres://${server.user}:${server.password}@${server.host}:${server.port}/postgres`
