@@ -4,7 +4,6 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
-import { runCommandLine } from '../../src/cli.ts'
 
 /** The repository that the tests stand in. */
 export const REPOSITORY = resolve(import.meta.dirname, '../..')
@@ -22,14 +21,18 @@ export interface TestProject {
   write(path: string, text: string): Promise<void>
   read(path: string): Promise<string>
   remove(path: string): Promise<void>
-  /** Runs a command line in this process, from the sources; `env` is the whole environment. */
-  run(args: readonly string[], env?: Environment): Promise<CommandOutput>
+  /**
+   * Runs a command line in this process, from the sources; `env` is the whole environment. `ask` is
+   * the person at the terminal, where there is one.
+   */
+  run(args: readonly string[], env?: Environment, ask?: Ask): Promise<CommandOutput>
   /** Runs the built program in a process of its own; `env` adds to a bare environment. */
   spawn(args: readonly string[], env?: Environment): Promise<CommandOutput>
   dispose(): Promise<void>
 }
 
 type Environment = Readonly<Record<string, string>>
+type Ask = (question: string) => Promise<string>
 
 /** The variables that any process needs, and none that say which database. */
 export const BARE_ENVIRONMENT: Environment = {
@@ -55,7 +58,7 @@ export async function createTestProject(
     write,
     read: (path) => readFile(join(root, path), 'utf8'),
     remove: (path) => rm(join(root, path), { recursive: true }),
-    run: (args, env = {}) => runInProcess(root, args, env),
+    run: (args, env = {}, ask = undefined) => runInProcess(root, args, env, ask),
     spawn: (args, env = {}) => spawnProgram(root, args, env),
     dispose: () => rm(root, { recursive: true, force: true }),
   }
@@ -65,9 +68,13 @@ async function runInProcess(
   root: string,
   args: readonly string[],
   env: Environment,
+  ask: Ask | undefined,
 ): Promise<CommandOutput> {
   const out: string[] = []
   const errors: string[] = []
+  // As the commands are loaded: mocha may load the tests by require(), and a module loaded in both ways
+  // is there twice, with two classes of errors.
+  const { runCommandLine } = await import('../../src/cli.ts')
   const exitCode = await runCommandLine(args, {
     env,
     cwd: root,
@@ -78,7 +85,7 @@ async function runInProcess(
     isErrorTerminal: false,
     version: '0.0.0-test',
     client: 'tester@test-host',
-    ask: undefined,
+    ask,
     onUnhandledRejection: (listener) => {
       // The test runner listens too, and would fail the test for what the program handles.
       const others = process.listeners('unhandledRejection')
