@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * The algorithm in front of every checksum. A later algorithm gets a new number, and the old one
@@ -19,17 +19,13 @@ export interface ImportedSource {
  * The migration's own name is not part of it, so that a renamed file can be recognised.
  */
 export function migrationChecksum(source: string, imports: readonly ImportedSource[] = []): string {
-  const hash = createHash('sha256')
-  const add = (text: string): void => {
-    hash.update(`${text.length}:`).update(text)
-  }
-  add(normalise(source))
   const inOrder = [...imports].sort((a, b) => (a.path < b.path ? -1 : 1))
-  for (const { path, source: imported } of inOrder) {
-    add(path)
-    add(normalise(imported))
-  }
-  return `${ALGORITHM}:${hash.digest('hex')}`
+  const parts = [
+    normalise(source),
+    ...inOrder.flatMap(({ path, source: imported }) => [path, normalise(imported)]),
+  ]
+  const text = parts.map((part) => `${part.length}:${part}`).join('')
+  return `${ALGORITHM}:${hash('sha256', text)}`
 }
 
 /** True where this version of the tool can recompute the checksum. */

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, relative, sep } from 'node:path'
+import { basename, dirname, relative, sep } from 'node:path'
 import { type ImportedSource, migrationChecksum } from './checksum.ts'
 import { MigrationError, type Problem, problemsError } from './errors.ts'
 import { type MigrationFile, migrationNumber, NAMING_RULE } from './migration.ts'
@@ -19,7 +19,7 @@ export async function readMigrationFiles(migrationsDir: string): Promise<readonl
 
   // Read in one go: with a thousand small files this is several times faster than asynchronously.
   const sources = names.map((name) => {
-    const path = join(migrationsDir, `${name}.ts`)
+    const path = `${migrationsDir}${sep}${name}.ts`
     return { name, path, source: readFileSync(path, 'utf8') }
   })
   const importing = sources.filter(({ source }) => importsLocally(source)).map(({ path }) => path)
