@@ -1,6 +1,7 @@
+import { basename } from 'node:path'
 import { MigrationError } from './errors.ts'
-import type { AppliedMigration, MigrationFile } from './migration.ts'
-import type { MigrationEntry } from './state.ts'
+import { type AppliedMigration, type MigrationFile, migrationNumber } from './migration.ts'
+import { historyProblems, type MigrationEntry } from './state.ts'
 
 /** The pending files to apply, in order: all of them, or those up to and with `to`. */
 export function planUp(
@@ -33,21 +34,12 @@ export function planRollback(
 ): readonly RollbackTarget[] {
   const newestFirst = entries.flatMap((entry) => ('applied' in entry ? [entry] : [])).reverse()
   const inReach = newestFirst.slice(0, countInScope(newestFirst, entries, scope))
-  const unfit = inReach.filter((entry) => entry.state !== 'applied')
+  const unfit = inReach.filter((entry) => entry.state !== 'applied').map(({ name }) => name)
   if (unfit.length > 0) {
     throw new MigrationError(
       'history_mismatch',
       'the files are not what was applied: nothing was rolled back',
-      {
-        problems: unfit.map(({ name, state }) => ({
-          message:
-            state === 'missing' ? `${name}.ts is gone` : `${name}.ts changed after it was applied`,
-          hint:
-            state === 'missing'
-              ? 'Restore it from version control.'
-              : `Restore it, or accept it: federation-migrate repair ${name} --reason "why"`,
-        })),
-      },
+      { problems: historyProblems(entries).filter(({ name }) => unfit.includes(name)) },
     )
   }
   return inReach.flatMap((entry) => (entry.state === 'applied' ? [entry] : []))
@@ -70,11 +62,16 @@ function countInScope(
   return index
 }
 
-/** The entry that a name or just its number stands for. Throws `usage` where there is none. */
+/**
+ * The entry that a name, a path to its file or just its number (`3` as well as `003`) stands for.
+ * Throws `usage` where there is none.
+ */
 export function findEntry(entries: readonly MigrationEntry[], wanted: string): MigrationEntry {
-  const name = wanted.replace(/\.ts$/, '')
+  const name = basename(wanted, '.ts')
+  const number = /^\d+$/.test(name) ? Number(name) : undefined
   const found = entries.find(
-    (entry) => entry.name === name || (entry.name.startsWith(`${name}_`) && /^\d+$/.test(name)),
+    (entry) =>
+      entry.name === name || (number !== undefined && migrationNumber(entry.name) === number),
   )
   if (found === undefined) {
     throw new MigrationError('usage', `there is no migration ${wanted}`, {

@@ -69,7 +69,10 @@ export function historyProblems(entries: readonly MigrationEntry[]): readonly Hi
       case 'missing':
         return [{ name: entry.name, ...missingProblem(entry.applied, entries) }]
       case 'out-of-order':
-        return [{ name: entry.name, ...outOfOrderProblem(entry.name, entries) }]
+        // Of a renamed file the missing name tells already, with the right remedy.
+        return isRenamed(entry.file, entries)
+          ? []
+          : [{ name: entry.name, ...outOfOrderProblem(entry.name, entries) }]
     }
   })
 }
@@ -97,13 +100,17 @@ function missingProblem(applied: AppliedMigration, entries: readonly MigrationEn
   )
   return renamed === undefined
     ? {
-        message: `${name} is applied, but its file is gone`,
+        message: `${name}.ts is gone, though it was applied`,
         hint: `Restore it from version control (git log --all -- '*${name}.ts').`,
       }
     : {
         message: `${name} is applied, but its file was renamed to ${renamed.name}.ts`,
         hint: `Rename it back: an applied migration keeps its name.`,
       }
+}
+
+function isRenamed({ checksum }: MigrationFile, entries: readonly MigrationEntry[]): boolean {
+  return entries.some((entry) => entry.state === 'missing' && entry.applied.checksum === checksum)
 }
 
 function outOfOrderProblem(name: string, entries: readonly MigrationEntry[]): Problem {

@@ -1,0 +1,25 @@
+import { type AppliedMigration, type MigrationFile, migrationNumber } from '../../src/migration.ts'
+
+/** A migration file of that name, as read from disk. */
+export function migrationFile(name: string, checksum = `1:${name}`): MigrationFile {
+  return { name, number: migrationNumber(name)!, path: `/app/migrations/${name}.ts`, checksum }
+}
+
+/** The history row of a migration of that name, applied as `migrationFile` makes it. */
+export function appliedMigration(
+  name: string,
+  facts: Partial<AppliedMigration> = {},
+): AppliedMigration {
+  return {
+    name,
+    appliedAt: new Date('2026-11-22T08:15:30.123Z'),
+    checksum: `1:${name}`,
+    durationMs: 12,
+    role: 'app_owner',
+    client: 'ada@laptop',
+    gitCommit: null,
+    gitDirty: null,
+    toolVersion: '1.0.0',
+    ...facts,
+  }
+}
