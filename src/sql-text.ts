@@ -1,30 +1,40 @@
 /**
  * The statements of an SQL text, trimmed, without empty ones. Knows quoted text, dollar quotes and
- * comments (PostgreSQL's lexical rules, chapter 4.1); a function body in BEGIN ATOMIC is one piece
- * with its CREATE.
+ * comments (PostgreSQL's lexical rules, chapter 4.1). What stands in parentheses (the actions of a
+ * rule) or in BEGIN ATOMIC (the body of a function) is one piece with its CREATE.
  */
 export function splitStatements(sql: string): readonly string[] {
-  if (/\bbegin\s+atomic\b/i.test(sql)) return [sql.trim()]
-  const ends = [...sql.matchAll(TOKEN)].flatMap((match) => (match[0] === ';' ? [match.index] : []))
-  const starts = [0, ...ends.map((end) => end + 1)]
-  return starts
-    .map((start, i) => sql.slice(start, ends[i] ?? sql.length).trim())
-    .filter((statement) => withoutComments(statement) !== '')
+  const statements: string[] = []
+  let start = 0
+  let isEmpty = true
+  let parentheses = 0
+  let blocks = 0
+  let previous = ''
+  const finish = (end: number): void => {
+    if (!isEmpty) statements.push(sql.slice(start, end).trim())
+    start = end + 1
+    isEmpty = true
+  }
+  for (const { text, index } of tokens(sql)) {
+    const word = text.toLowerCase()
+    if (word === ';' && parentheses === 0 && blocks === 0) finish(index)
+    else isEmpty = false
+    if (word === '(') parentheses += 1
+    if (word === ')') parentheses = Math.max(0, parentheses - 1)
+    if ((word === 'atomic' && previous === 'begin') || (word === 'case' && blocks > 0)) blocks += 1
+    if (word === 'end' && blocks > 0) blocks -= 1
+    previous = word
+  }
+  finish(sql.length)
+  return statements
 }
-
-/** What may hold a semicolon that ends no statement, and the semicolon itself. */
-const TOKEN =
-  /\be'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[^]*?\$\1\$|--[^\n]*|\/\*[^]*?\*\/|;/gi
 
 /**
  * Why a statement may not stand in a migration that runs in a transaction; undefined where it may.
  * It would end the runner's transaction or leave a setting behind for the next migration.
  */
 export function transactionBreach(statement: string): string | undefined {
-  const words = withoutComments(statement)
-    .toLowerCase()
-    .split(/[\s(;]+/, 4)
-  const [first, second, third] = words
+  const [first, second, third] = firstWords(statement, 3)
   switch (first) {
     case 'begin':
     case 'commit':
@@ -52,9 +62,43 @@ export function transactionBreach(statement: string): string | undefined {
   }
 }
 
-/** The text without leading comments and white space. */
-function withoutComments(sql: string): string {
-  return sql.replace(/^(?:\s+|--[^\n]*(?:\n|$)|\/\*[^]*?\*\/)+/, '').trim()
+function firstWords(sql: string, count: number): readonly string[] {
+  const words: string[] = []
+  for (const { text } of tokens(sql)) {
+    words.push(text.toLowerCase())
+    if (words.length === count) break
+  }
+  return words
+}
+
+interface Token {
+  readonly text: string
+  readonly index: number
+}
+
+/** Comments, quoted texts, words, single characters. A doubled quote reads as two texts in a row. */
+const TOKEN =
+  /\s+|--[^\n]*|\/\*|e'(?:[^'\\]|\\[^]|'')*'|'[^']*'|"[^"]*"|\$((?:[\p{L}_][\p{L}\d_]*)?)\$[^]*?\$\1\$|[\p{L}_][\p{L}\d_$]*|[^]/giuy
+
+/** The tokens that mean something: neither white space nor comments. */
+function* tokens(sql: string): Generator<Token> {
+  const pattern = new RegExp(TOKEN)
+  for (let match = pattern.exec(sql); match !== null; match = pattern.exec(sql)) {
+    const { index } = match
+    const [text] = match
+    if (text === '/*') pattern.lastIndex = commentEnd(sql, index)
+    else if (text.trim() !== '' && !text.startsWith('--')) yield { text, index }
+  }
+}
+
+/** Where a block comment ends: other than in C they nest. */
+function commentEnd(sql: string, start: number): number {
+  let depth = 0
+  for (const { 0: mark, index } of sql.slice(start).matchAll(/\/\*|\*\//g)) {
+    depth += mark === '/*' ? 1 : -1
+    if (depth === 0) return start + index + mark.length
+  }
+  return sql.length
 }
 
 /** Where in a statement the server found fault: the line with the position marked below it. */
@@ -63,13 +107,18 @@ export function markPosition(sql: string, position: number): readonly string[] {
   const before = [...sql].slice(0, position - 1).join('')
   const lineStart = before.lastIndexOf('\n') + 1
   const lineEnd = sql.indexOf('\n', before.length)
-  const line = sql.slice(lineStart, lineEnd === -1 ? sql.length : lineEnd)
+  const line = sql.slice(lineStart, lineEnd === -1 ? sql.length : lineEnd).trimEnd()
   const column = before.length - lineStart
   const from = Math.max(0, column - EXCERPT_BEFORE)
   const excerpt = line.slice(from, from + EXCERPT_WIDTH)
   const cutLeft = from > 0 ? '…' : ''
   const cutRight = from + EXCERPT_WIDTH < line.length ? '…' : ''
-  return [`${cutLeft}${excerpt}${cutRight}`, `${' '.repeat(cutLeft.length + column - from)}^`]
+  // A tab above needs a tab below, whatever its width.
+  const indent = line
+    .slice(from, column)
+    .replace(/[^\t]/g, ' ')
+    .padEnd(column - from)
+  return [`${cutLeft}${excerpt}${cutRight}`, `${' '.repeat(cutLeft.length)}${indent}^`]
 }
 
 const EXCERPT_BEFORE = 60
