@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type Problem, problemsError } from './errors.ts'
+import { withoutPassword } from './redact.ts'
 
 /** A flag: with a value where `value` names it in the help, a switch otherwise. */
 export interface Flag {
@@ -53,7 +54,7 @@ export function parseArguments(args: readonly string[], shape: CommandShape): Ar
         message: `${token.rawName} takes no value`,
         hint: `Write just ${token.rawName}.`,
       })
-    } else if (flag.value !== undefined && (token.value ?? '') === '') {
+    } else if (flag.value !== undefined && isValueMissing(token)) {
       problems.push({
         message: `${token.rawName} needs a value`,
         hint: `Write ${token.rawName} ${flag.value}.`,
@@ -67,13 +68,25 @@ export function parseArguments(args: readonly string[], shape: CommandShape): Ar
   return { positionals, values, switches }
 }
 
+/** True also where the next flag stands in the value's place; a value that looks so needs a `=`. */
+function isValueMissing(token: {
+  value?: string | undefined
+  inlineValue?: boolean | undefined
+}): boolean {
+  const { value = '', inlineValue = false } = token
+  return value === '' || (!inlineValue && /^--?[a-z]/i.test(value))
+}
+
 function positionalProblems(given: readonly string[], shape: CommandShape): readonly Problem[] {
   const hint = `See: federation-migrate ${shape.name} --help`
   const missing = shape.positionals.slice(given.length)
   const surplus = given.slice(shape.positionals.length)
   return [
     ...missing.map((name) => ({ message: `${shape.name} needs ${name}`, hint })),
-    ...surplus.map((word) => ({ message: `${shape.name} does not take "${word}"`, hint })),
+    ...surplus.map((word) => ({
+      message: `${shape.name} does not take "${withoutPassword(word)}"`,
+      hint,
+    })),
   ]
 }
 

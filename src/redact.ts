@@ -4,9 +4,10 @@ export interface ServerMessage {
   readonly detail: string | undefined
 }
 
-/** SQLSTATE classes whose texts quote values of rows: data exceptions, and integrity violations. */
+/** SQLSTATE classes whose texts quote values of rows. */
 const DATA_EXCEPTION = '22'
 const INTEGRITY_VIOLATION = '23'
+const VIEW_CHECK_VIOLATION = '44'
 
 /**
  * A server's message without the values of any row, which may be patients' data.
@@ -17,16 +18,27 @@ export function withoutRowValues(
   message: string,
   detail: string | undefined,
 ): ServerMessage {
-  if (code.startsWith(INTEGRITY_VIOLATION)) {
+  if (code.startsWith(INTEGRITY_VIOLATION) || code.startsWith(VIEW_CHECK_VIOLATION)) {
     return { message, detail: detail === undefined ? undefined : integrityDetail(detail) }
   }
   if (code.startsWith(DATA_EXCEPTION)) {
     return {
-      message: message.replace(/"(?:[^"]|"")*"/g, '"…"'),
+      message: withoutValues(message),
       detail: detail === undefined ? undefined : WITHHELD,
     }
   }
   return { message, detail }
+}
+
+/**
+ * The server does not escape a quote within a quoted value, so everything from the first quote to the
+ * last one goes, and so does what follows a colon without any, and the bytes of a character.
+ */
+function withoutValues(message: string): string {
+  return message
+    .replace(/".*"/s, '"…"')
+    .replace(/: (?!"…"$).*$/s, ': …')
+    .replace(/0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*/gi, '…')
 }
 
 const WITHHELD = '(withheld: it quotes values of a row)'
@@ -35,4 +47,9 @@ const WITHHELD = '(withheld: it quotes values of a row)'
 function integrityDetail(detail: string): string {
   const key = /^Key (\([^()]*\))=/.exec(detail)?.[1]
   return key === undefined ? WITHHELD : `Key ${key}=(…)`
+}
+
+/** A text without the password of a connection URL in it. */
+export function withoutPassword(text: string): string {
+  return text.replace(/\/\/\S*@/g, '//…@').replace(/(password=)[^\s&]+/gi, '$1…')
 }
