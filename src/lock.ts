@@ -25,64 +25,81 @@ export async function withLock<Result>(
   use: () => Promise<Result>,
 ): Promise<Result> {
   const client = await database.connect()
+  const lock = { isLost: false }
+  const onEnd = (): void => {
+    lock.isLost = true
+    void closeClient(database.client)
+  }
   try {
-    const key = `${KEY_PREFIX}${historyTableName(database)}`
-    await client.query('begin; set local idle_in_transaction_session_timeout = 0')
-    const deadline = performance.now() + waitMs
-    let isWaitTold = false
-    while (!(await tryLock(client, key))) {
-      const holder = await describeHolder(client, key)
-      if (performance.now() >= deadline) throw lockedError(holder, waitMs)
-      if (!isWaitTold) report({ type: 'waiting-for-lock', holder })
-      isWaitTold = true
-      await sleep(POLL_MS + Math.random() * POLL_JITTER_MS)
-    }
-    const lock = { isLost: false }
-    client.once('end', () => {
-      lock.isLost = true
-      void closeClient(database.client)
-    })
-    try {
-      return await use()
-    } catch (error) {
-      throw lock.isLost ? lostError(error) : error
-    }
+    await acquireLock(client, `${KEY_PREFIX}${historyTableName(database)}`, waitMs, report)
+    client.once('end', onEnd)
+    const result = await use()
+    if (lock.isLost) throw lostError(undefined)
+    return result
+  } catch (error) {
+    throw lock.isLost ? lostError(error) : error
   } finally {
-    client.removeAllListeners('end')
+    client.off('end', onEnd)
     await closeClient(client)
+  }
+}
+
+/** The timeouts of an idle transaction, as many as the server has: either would free the lock. */
+const OPEN_TRANSACTION = `begin;
+  select set_config(name, '0', true) from pg_settings
+   where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')`
+
+async function acquireLock(
+  client: LockClient,
+  key: string,
+  waitMs: number,
+  report: Report,
+): Promise<void> {
+  await client.query(OPEN_TRANSACTION)
+  const deadline = performance.now() + waitMs
+  let isWaitTold = false
+  while (!(await tryLock(client, key))) {
+    const holder = await describeHolder(client, key)
+    if (performance.now() >= deadline) throw lockedError(holder, waitMs)
+    if (!isWaitTold) report({ type: 'waiting-for-lock', holder })
+    isWaitTold = true
+    await sleep(POLL_MS + Math.random() * POLL_JITTER_MS)
   }
 }
 
 type LockClient = Awaited<ReturnType<Database['connect']>>
 
+/**
+ * Like all that is asked in this transaction a text without parameters: with them the server keeps a
+ * portal open, and its snapshot would block CREATE INDEX CONCURRENTLY.
+ */
 async function tryLock(client: LockClient, key: string): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>(
-    'select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as locked',
-    [key],
+    `select pg_try_advisory_xact_lock(${lockNumber(client, key)}) as locked`,
   )
   return rows[0]?.locked === true
 }
 
-/** Who holds the lock, in words. A 64-bit advisory key shows in pg_locks as two halves (classid, objid). */
+/**
+ * Who holds the lock, in words; where and since when only as far as this role may know.
+ * A 64-bit advisory key shows in pg_locks as two halves (classid, objid).
+ */
 async function describeHolder(client: LockClient, key: string): Promise<string> {
-  const { rows } = await client.query<{
-    pid: number
-    application: string
-    host: string
-    since: string
-  }>(
-    `select a.pid, a.application_name as application, coalesce(host(a.client_addr), 'this host') as host,
-            to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ') as since
+  const { rows } = await client.query<{ holder: string }>(
+    `select format('%s (pid %s)', coalesce(nullif(a.application_name, ''), 'a session'), a.pid)
+            || coalesce(' from ' || host(a.client_addr), '')
+            || coalesce(', since ' || to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'), '') as holder
        from pg_locks l join pg_stat_activity a using (pid)
       where l.locktype = 'advisory' and l.granted and l.objsubid = 1
         and l.database = (select oid from pg_database where datname = current_database())
-        and (l.classid::bigint << 32) | l.objid::bigint = hashtextextended($1, 0)
+        and (l.classid::bigint << 32) | l.objid::bigint = ${lockNumber(client, key)}
       limit 1`,
-    [key],
   )
-  const holder = rows[0]
-  if (holder === undefined) return 'another runner'
-  return `${holder.application} (pid ${holder.pid}) from ${holder.host}, since ${holder.since}`
+  return rows[0]?.holder ?? 'another runner'
+}
+
+function lockNumber(client: LockClient, key: string): string {
+  return `hashtextextended(${client.escapeLiteral(key)}, 0)`
 }
 
 function lockedError(holder: string, waitMs: number): MigrationError {
@@ -96,8 +113,12 @@ function lockedError(holder: string, waitMs: number): MigrationError {
 }
 
 function lostError(cause: unknown): MigrationError {
-  return new MigrationError('connection_failed', 'the connection that held the lock was lost', {
-    hint: 'See what is applied: federation-migrate status',
-    cause,
-  })
+  return new MigrationError(
+    'connection_failed',
+    'the connection that held the lock was lost: the run was stopped',
+    {
+      hint: 'See what is applied: federation-migrate status',
+      cause,
+    },
+  )
 }
