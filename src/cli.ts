@@ -29,7 +29,6 @@ const EXIT_BUG = 1
 /** Runs one command line, and gives the exit code. Writes everything that is to be seen. */
 export async function runCommandLine(args: readonly string[], terminal: Terminal): Promise<number> {
   const isJson = args.includes('--json')
-  const errorView = viewOf(terminal, terminal.isErrorTerminal)
   try {
     const outcome = await dispatch(args, terminal)
     const text = isJson
@@ -38,19 +37,21 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     terminal.writeOut(text)
     return outcome.exitCode ?? 0
   } catch (error) {
-    if (!(error instanceof MigrationError)) {
-      const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      terminal.writeError(`This is a bug of federation-migrate:\n${stack}\n`)
-      if (isJson)
-        terminal.writeOut(
-          errorDocument('bug', error instanceof Error ? error.message : String(error)),
-        )
-      return EXIT_BUG
-    }
-    if (isJson) terminal.writeOut(errorDocument(error.code, error.message, error))
-    else terminal.writeError(renderError(errorView, error))
+    if (isJson) terminal.writeOut(errorDocument(error))
+    if (isJson && error instanceof MigrationError) return error.exitCode
+    return tellFailure(terminal, error)
+  }
+}
+
+/** Writes a failure for people, and gives its exit code. */
+export function tellFailure(terminal: Terminal, error: unknown): number {
+  if (error instanceof MigrationError) {
+    terminal.writeError(renderError(viewOf(terminal, terminal.isErrorTerminal), error))
     return error.exitCode
   }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  terminal.writeError(`This is a bug of federation-migrate:\n${stack}\n`)
+  return EXIT_BUG
 }
 
 async function dispatch(args: readonly string[], terminal: Terminal): Promise<Outcome> {
@@ -120,10 +121,19 @@ function textOutcome(json: object, text: Outcome['text']): Outcome {
   return { json, text }
 }
 
-function errorDocument(code: string, message: string, error?: MigrationError): string {
-  const { hint, details = [], problems = [], data = {} } = error ?? {}
-  const document = { ok: false, error: { code, message, hint, details, problems, ...data } }
-  return `${JSON.stringify(document, null, 2)}\n`
+function errorDocument(error: unknown): string {
+  const described =
+    error instanceof MigrationError
+      ? {
+          code: error.code,
+          message: error.message,
+          hint: error.hint,
+          details: error.details,
+          problems: error.problems,
+          ...error.data,
+        }
+      : { code: 'bug', message: error instanceof Error ? error.message : String(error) }
+  return `${JSON.stringify({ ok: false, error: described }, null, 2)}\n`
 }
 
 /** Colours only on a terminal, and never where NO_COLOR is set (no-color.org). */

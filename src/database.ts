@@ -7,6 +7,7 @@ import { classifyConnectionError } from './connection-error.ts'
 import { type EmbeddedServer, runningServer, startServer } from './embedded.ts'
 import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
+import { serverProblem } from './failure.ts'
 
 /** An open connection to the target, and what it said of itself when it was opened. */
 export interface Database {
@@ -38,7 +39,7 @@ const UNIQUE_VIOLATION = '23505'
  * Connects to the configured database, hands it to `use`, and closes it whatever happens.
  * Waits for a server that is starting; starts the embedded one. With `createIfMissing`, a database
  * that does not exist is created.
- * Throws `connection_failed`, `database_missing`, `embedded_failed`, and whatever `use` throws.
+ * Throws `connection_failed`, `database_missing`, `database_refused`, `embedded_failed`, and whatever `use` throws.
  */
 export async function withDatabase<Result>(
   config: Config,
@@ -49,6 +50,8 @@ export async function withDatabase<Result>(
   const database = await openDatabase(config, report, options.createIfMissing)
   try {
     return await use(database)
+  } catch (error) {
+    throw serverProblem(error) ?? error
   } finally {
     await closeClient(database.client)
   }

@@ -1,7 +1,6 @@
 import {
   type CompiledQuery,
   type DatabaseConnection,
-  type Dialect,
   type Driver,
   Kysely,
   PostgresAdapter,
@@ -13,34 +12,22 @@ import type pg from 'pg'
 import type { MigrationDatabase } from './migration.ts'
 import type { StatementScope } from './statement-scope.ts'
 
-/** One connection, and the migration that is running on it, if any. */
+/** One connection, and the migration that it is handed to, if any. */
 export interface Session {
   readonly client: pg.Client
-  scope: StatementScope | undefined
+  readonly scope: StatementScope | undefined
 }
 
-/**
- * A Kysely on the session's single connection. Each query of a running migration passes its scope.
- * Every transaction starts from the session's own defaults, whatever ran on the connection before.
- */
-export function createKysely(session: Session, dialect: Partial<Dialect> = {}): MigrationDatabase {
+/** A Kysely on the session's single connection. Every query passes the session's scope. */
+export function createKysely(session: Session): MigrationDatabase {
   return new Kysely({
     dialect: {
       createDriver: () => createDriver(session),
       createAdapter: () => new PostgresAdapter(),
       createIntrospector: (db) => new PostgresIntrospector(db),
       createQueryCompiler: () => new PostgresQueryCompiler(),
-      ...dialect,
     },
   })
-}
-
-/** What a migration may have left behind on the connection; a role of ALTER ROLE … SET is kept. */
-const RESET_SESSION = 'reset role; reset all'
-
-/** Puts the session back to its defaults. */
-export async function resetSession(session: Session): Promise<void> {
-  await session.client.query(RESET_SESSION)
 }
 
 function createDriver(session: Session): Driver {
@@ -52,7 +39,7 @@ function createDriver(session: Session): Driver {
     beginTransaction: async (_connection, { isolationLevel, accessMode }) => {
       const level = isolationLevel === undefined ? '' : ` isolation level ${isolationLevel}`
       const mode = accessMode === undefined ? '' : ` ${accessMode}`
-      await client.query(`${RESET_SESSION}; start transaction${level}${mode}`)
+      await client.query(`start transaction${level}${mode}`)
     },
     commitTransaction: async () => {
       await client.query('commit')
@@ -67,9 +54,33 @@ function createDriver(session: Session): Driver {
   }
 }
 
-function createConnection(session: Session): DatabaseConnection {
-  const { client } = session
-  // A migration may send several at once (Promise.all); the connection takes one at a time.
+/** Puts a session back to its defaults. */
+export type ResetSession = () => Promise<void>
+
+/** What a migration may leave behind on the connection; a role of ALTER ROLE … SET is kept. */
+const RESET_SESSION =
+  'reset session authorization; reset role; reset all; discard temp; select pg_advisory_unlock_all()'
+
+/**
+ * Lets a server notice within half a second that this process was killed, instead of going on with a
+ * long statement and its locks (PostgreSQL 14 and later, not on every platform).
+ */
+const WATCH_CLIENT = "set client_connection_check_interval = '500ms'"
+
+/** Prepares a session for migrations, and gives what takes it back to that state. */
+export async function prepareSession(client: pg.Client): Promise<ResetSession> {
+  const isWatching = await client.query(WATCH_CLIENT).then(
+    () => true,
+    () => false,
+  )
+  const text = isWatching ? `${RESET_SESSION}; ${WATCH_CLIENT}` : RESET_SESSION
+  return async () => {
+    await client.query(text)
+  }
+}
+
+function createConnection({ client, scope }: Session): DatabaseConnection {
+  // One at a time, also where a migration asks for several at once (Promise.all).
   let previous: Promise<unknown> = Promise.resolve()
   return {
     executeQuery: <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
@@ -78,9 +89,9 @@ function createConnection(session: Session): DatabaseConnection {
         previous = sent.catch(() => undefined)
         return sent
       }
-      return session.scope === undefined
+      return scope === undefined
         ? send()
-        : session.scope.observe(query, send, () => client.getTransactionStatus() === 'T')
+        : scope.observe(query, send, () => client.getTransactionStatus() === 'T')
     },
     streamQuery: () => {
       throw new Error('a migration can’t stream: read in batches, with limit')

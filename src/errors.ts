@@ -9,6 +9,8 @@ const EXIT_CODE_BY_ERROR = {
   connection_failed: 1,
   /** The named database does not exist and may not, or should not, be created. */
   database_missing: 1,
+  /** The server refuses what this tool itself has to do: a privilege is missing, the disk is full. */
+  database_refused: 1,
   /** The embedded server can't be installed, started or stopped. */
   embedded_failed: 1,
   /** The generated types can't be made or written. */

@@ -29,6 +29,12 @@ export function migrationFailure(facts: FailureFacts): MigrationError {
   const what = direction === 'up' ? `${name} failed` : `the down of ${name} failed`
   const hint = isUnawaited ? 'Write await before every query of a migration.' : undefined
   if (cause instanceof pg.DatabaseError) return serverFailure(what, cause, firstFailure, hint)
+  if (isConnectionLost(cause)) {
+    return new MigrationError('connection_failed', `${what}: the connection was lost`, {
+      hint: 'See what is applied: federation-migrate status',
+      cause,
+    })
+  }
   const message =
     cause instanceof Error ? `${cause.name}: ${firstLine(cause.message)}` : String(cause)
   return new MigrationError('migration_failed', `${what}: ${message}`, {
@@ -47,6 +53,36 @@ export function isConnectionLost(error: unknown): boolean {
     (error instanceof Error &&
       /Connection terminated|not queryable|Client was closed/.test(error.message))
   )
+}
+
+/** SQLSTATEs (PostgreSQL documentation, appendix A). */
+const INSUFFICIENT_PRIVILEGE = '42501'
+/** A server that is read-only, out of resources, or busy; a statement that was cancelled; a full disk. */
+const SERVER_STATE = /^(25006|53...|55...|57...|58...|40...)$/
+
+/**
+ * What a statement of this program itself may fail with through no fault of its own.
+ * Undefined for anything else, which is a bug.
+ */
+export function serverProblem(error: unknown): MigrationError | undefined {
+  if (isConnectionLost(error)) {
+    return new MigrationError('connection_failed', 'the connection to the database was lost', {
+      hint: 'See what is applied: federation-migrate status',
+      cause: error,
+    })
+  }
+  if (!(error instanceof pg.DatabaseError)) return undefined
+  const code = error.code ?? ''
+  if (code !== INSUFFICIENT_PRIVILEGE && !SERVER_STATE.test(code)) return undefined
+  const { message, hint } = error
+  return new MigrationError('database_refused', `the database refuses: ${message}`, {
+    hint:
+      code === INSUFFICIENT_PRIVILEGE
+        ? 'Use a role that owns the schema, or let an administrator grant it: grant usage, create on schema … to …'
+        : hint,
+    details: [`SQLSTATE ${code}`],
+    cause: error,
+  })
 }
 
 function causeOf(error: unknown, firstFailure: FailedStatement | undefined): unknown {

@@ -1,15 +1,13 @@
 import pg from 'pg'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
-import type { AppliedMigration, MigrationDatabase } from './migration.ts'
+import type { AppliedMigration } from './migration.ts'
 
 /** The runner's own table, in the schema of the connection. */
 export const HISTORY_TABLE = 'migration_history'
 
-/** SQLSTATEs (PostgreSQL documentation, appendix A). */
+/** SQLSTATE (PostgreSQL documentation, appendix A). */
 const UNDEFINED_COLUMN = '42703'
-const DUPLICATE_TABLE = '42P07'
-const UNIQUE_VIOLATION = '23505'
 
 /** What is recorded of one applied migration, together with its name and the time. */
 export interface HistoryRow {
@@ -68,42 +66,30 @@ export async function readStatements(database: Database, name: string): Promise<
 }
 
 /**
- * Creates the history table where it is missing. Its comment keeps what the database held before
+ * Creates the history table where it is missing; the caller holds the lock. Its comment keeps what the database held before
  * the first migration (`origin`), so that `clean` can tell what migrations made.
  */
 export async function ensureHistory(database: Database, origin: readonly string[]): Promise<void> {
   if (await hasHistory(database)) return
   const table = historyTableName(database)
   const comment = `Applied migrations, one row each; written by federation-migrate only. ${ORIGIN_MARK}${JSON.stringify(origin)}`
-  try {
-    await database.client.query(
-      `begin;
-       create table ${table} (
-         name varchar(255) primary key,
-         "timestamp" timestamptz not null default clock_timestamp(),
-         checksum text,
-         duration_ms integer,
-         role text,
-         client text,
-         git_commit text,
-         git_dirty boolean,
-         tool_version text,
-         statements text[] not null default '{}',
-         repairs jsonb not null default '[]'
-       );
-       comment on table ${table} is ${database.client.escapeLiteral(comment)};
-       commit`,
-    )
-  } catch (error) {
-    await database.client.query('rollback')
-    // Another runner was quicker.
-    if (
-      error instanceof pg.DatabaseError &&
-      (error.code === DUPLICATE_TABLE || error.code === UNIQUE_VIOLATION)
-    )
-      return
-    throw error
-  }
+  // One text of several statements is one transaction.
+  await database.client.query(
+    `create table ${table} (
+       name varchar(255) primary key,
+       "timestamp" timestamptz not null default clock_timestamp(),
+       checksum text,
+       duration_ms integer,
+       role text,
+       client text,
+       git_commit text,
+       git_dirty boolean,
+       tool_version text,
+       statements text[] not null default '{}',
+       repairs jsonb not null default '[]'
+     );
+     comment on table ${table} is ${database.client.escapeLiteral(comment)}`,
+  )
 }
 
 const ORIGIN_MARK = 'Before the first one there were: '
@@ -123,36 +109,29 @@ export async function readOrigin(database: Database): Promise<readonly string[] 
   }
 }
 
-/** Writes a migration's row in the transaction of the migration itself. */
-export async function insertHistory(
-  db: MigrationDatabase,
-  schema: string,
-  row: HistoryRow,
-): Promise<void> {
-  await db
-    .withSchema(schema)
-    .insertInto(HISTORY_TABLE)
-    .values({
-      name: row.name,
-      checksum: row.checksum,
-      duration_ms: row.durationMs,
-      role: row.role,
-      client: row.client,
-      git_commit: row.gitCommit,
-      git_dirty: row.gitDirty,
-      tool_version: row.toolVersion,
-      statements: row.statements,
-    })
-    .execute()
+/** Writes a migration's row, in the transaction of the migration itself where it has one. */
+export async function insertHistory(database: Database, row: HistoryRow): Promise<void> {
+  await database.client.query(
+    `insert into ${historyTableName(database)}
+       (name, checksum, duration_ms, role, client, git_commit, git_dirty, tool_version, statements)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+    [
+      row.name,
+      row.checksum,
+      row.durationMs,
+      row.role,
+      row.client,
+      row.gitCommit,
+      row.gitDirty,
+      row.toolVersion,
+      row.statements,
+    ],
+  )
 }
 
 /** Takes a migration's row away in the transaction that rolls it back. */
-export async function deleteHistory(
-  db: MigrationDatabase,
-  schema: string,
-  name: string,
-): Promise<void> {
-  await db.withSchema(schema).deleteFrom(HISTORY_TABLE).where('name', '=', name).execute()
+export async function deleteHistory(database: Database, name: string): Promise<void> {
+  await database.client.query(`delete from ${historyTableName(database)} where name = $1`, [name])
 }
 
 /** One acceptance of a changed file, kept in the row for good. */

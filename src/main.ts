@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { parseEnv } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
-import { runCommandLine } from './cli.ts'
+import { runCommandLine, tellFailure, type Terminal } from './cli.ts'
 
 const cwd = process.cwd()
 const root = projectRoot(cwd)
@@ -16,7 +16,7 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-void runCommandLine(process.argv.slice(2), {
+const terminal: Terminal = {
   env: { ...readDotEnv(root), ...process.env },
   cwd,
   root,
@@ -28,12 +28,22 @@ void runCommandLine(process.argv.slice(2), {
   client: `${userName()}@${hostname()}`,
   ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
   onUnhandledRejection: (listener) => {
-    process.on('unhandledRejection', listener)
-    return () => process.off('unhandledRejection', listener)
+    rejectionListeners.push(listener)
+    return () => rejectionListeners.pop()
   },
-}).then((exitCode) => {
+}
+
+// What a migration does after its end, unawaited, fails when nobody listens for it any more.
+const rejectionListeners = [
+  (reason: unknown): void => {
+    process.exitCode = tellFailure(terminal, reason)
+  },
+]
+process.on('unhandledRejection', (reason) => rejectionListeners.at(-1)?.(reason))
+
+void runCommandLine(process.argv.slice(2), terminal).then((exitCode) => {
   // Not process.exit(): that would cut off what a pipe has not taken yet.
-  process.exitCode = exitCode
+  process.exitCode ??= exitCode
 })
 
 /** Folder of the nearest package.json, from here upwards; here where there is none. */

@@ -8,7 +8,7 @@ import type { RollbackResult } from './commands/rollback.ts'
 import type { StatusResult } from './commands/status.ts'
 import type { UpResult } from './commands/up.ts'
 import type { MigrationError } from './errors.ts'
-import type { CompletedMigration } from './migrator.ts'
+import type { CompletedMigration } from './run-migration.ts'
 import type { MigrationEntry, MigrationState } from './state.ts'
 
 type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan'

@@ -27,10 +27,11 @@ export interface StatementScope {
     isInTransaction: () => boolean,
   ) => Promise<QueryResult<Row>>
   /**
-   * Ends the scope once the migration's function has returned.
-   * Throws `migration_failed` where a query was not awaited: it could be lost, or fail unseen.
+   * Ends the scope once the migration's function has returned or thrown: waits for the query that is
+   * on its way, and refuses whatever follows. Gives the error to throw where a query was not awaited:
+   * it could be lost, or fail unseen.
    */
-  readonly close: () => Promise<void>
+  readonly close: () => Promise<MigrationError | undefined>
   readonly statements: () => readonly string[]
   readonly firstFailure: () => FailedStatement | undefined
 }
@@ -58,8 +59,11 @@ export function createStatementScope(
   }
 
   const observe: StatementScope['observe'] = async (query, send, isInTransaction) => {
-    const site = callSites.get(query.queryId)
+    // A query that was compiled by hand passed no plugin: this far down, the stack shows who awaits it.
+    const site = callSites.get(query.queryId) ?? new Error('sent here')
     const statement: SentStatement = { sql: query.sql, location: () => locate(site) }
+    // It had to wait for another one, and the transaction may be over by now.
+    if (isClosed) throw unawaited(name, 'without awaiting it', statement.location())
     if (transaction) refuseBreach(name, statement)
     statements.push(query.sql)
     const sent = send()
@@ -76,13 +80,13 @@ export function createStatementScope(
     }
   }
 
-  const close = async (): Promise<void> => {
+  const close: StatementScope['close'] = async () => {
     // A query that nobody awaits reaches the connection a few turns of the event loop after its call.
     await new Promise((resolve) => setImmediate(resolve))
     const [abandoned] = inFlight.values()
     isClosed = true
     await Promise.allSettled(inFlight.keys())
-    if (abandoned !== undefined) throw unawaited(name, 'without awaiting it', abandoned.location())
+    return abandoned && unawaited(name, 'without awaiting it', abandoned.location())
   }
 
   return { plugin, observe, close, statements: () => statements, firstFailure: () => failure }

@@ -1,3 +1,4 @@
+import { type TypesLocation, type TypesResult, writeTypes } from '../codegen.ts'
 import { loadMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
 import type { Database } from '../database.ts'
@@ -46,7 +47,7 @@ async function describeChange(database: Database, file: MigrationFile): Promise<
 
 /**
  * Applies the pending migrations up to `to`, under the lock. What is pending is decided again once the
- * lock is held: another runner may have been quicker.
+ * lock is held: another runner may have been quicker, or have rolled back.
  */
 export async function applyPending(
   context: Context,
@@ -55,40 +56,40 @@ export async function applyPending(
   to: string | undefined,
 ): Promise<MigrationRun> {
   const { config, report } = context
-  const pending = await decidePending(
-    database,
-    compareHistory(files, await readHistory(database)),
-    to,
-  )
-  const [loaded, git, { runMigrations }] = await Promise.all([
-    loadMigrations(pending),
+  const decide = async (): Promise<readonly MigrationFile[]> =>
+    decidePending(database, compareHistory(files, await readHistory(database)), to)
+  const expected = await decide()
+  const expectedFiles = new Set(expected)
+  // What can't be loaded is refused before anyone waits for the lock.
+  const [expectedLoaded, git, { runMigrations }] = await Promise.all([
+    loadMigrations(expected),
     readGitState(config.migrationsDir, config.gitCommit),
     import('../migrator.ts'),
   ])
   return withLock(database, config.lockWaitMs, report, async () => {
-    const entries = compareHistory(files, await readHistory(database))
-    const stillPending = new Set(await decidePending(database, entries, to))
+    const pending = await decide()
+    const pendingFiles = new Set(pending)
+    const isExpected = pending.every((file) => expectedFiles.has(file))
+    const loaded = isExpected
+      ? expectedLoaded.filter(({ file }) => pendingFiles.has(file))
+      : await loadMigrations(pending)
     await ensureHistory(database, await listTopLevel(database))
-    return runMigrations(
-      database,
-      loaded.filter(({ file }) => stillPending.has(file)),
-      {
-        direction: 'up',
-        report,
-        onUnhandledRejection: context.onUnhandledRejection,
-        recordHistory: (db, { file }, facts) =>
-          insertHistory(db, database.schema, {
-            name: file.name,
-            checksum: file.checksum,
-            ...facts,
-            role: database.role,
-            client: context.client,
-            gitCommit: git.commit,
-            gitDirty: git.isDirty,
-            toolVersion: context.toolVersion,
-          }),
-      },
-    )
+    return runMigrations(database, loaded, {
+      direction: 'up',
+      report,
+      onUnhandledRejection: context.onUnhandledRejection,
+      recordHistory: ({ file }, facts) =>
+        insertHistory(database, {
+          name: file.name,
+          checksum: file.checksum,
+          ...facts,
+          role: database.role,
+          client: context.client,
+          gitCommit: git.commit,
+          gitDirty: git.isDirty,
+          toolVersion: context.toolVersion,
+        }),
+    })
   })
 }
 
@@ -109,4 +110,21 @@ export function runFailure(run: MigrationRun, doneWord: 'applied' | 'rolled back
     data: { ...error.data, completed, failed: failure.name, notTried },
     cause: error.cause,
   })
+}
+
+/**
+ * Makes the types match what a run left. Where the run failed, that failure is what to tell, and not
+ * what its lost connection does to the types: then undefined.
+ */
+export async function writeTypesAfter(
+  run: MigrationRun | undefined,
+  database: Database,
+  location: TypesLocation,
+): Promise<TypesResult | undefined> {
+  try {
+    return await writeTypes(database, location)
+  } catch (error) {
+    if (run?.failure === undefined) throw error
+    return undefined
+  }
 }

@@ -1,4 +1,4 @@
-import { type TypesResult, writeTypes } from '../codegen.ts'
+import type { TypesResult } from '../codegen.ts'
 import { loadMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
 import { type Database, withDatabase } from '../database.ts'
@@ -7,10 +7,11 @@ import { readMigrationFiles } from '../files.ts'
 import { deleteHistory, readHistory } from '../history.ts'
 import { withLock } from '../lock.ts'
 import type { MigrationFile } from '../migration.ts'
-import { type CompletedMigration, type MigrationRun, runMigrations } from '../migrator.ts'
+import { type MigrationRun, runMigrations } from '../migrator.ts'
 import { planRollback, type RollbackScope } from '../plan.ts'
+import type { CompletedMigration } from '../run-migration.ts'
 import { compareHistory } from '../state.ts'
-import { runFailure } from './apply.ts'
+import { runFailure, writeTypesAfter } from './apply.ts'
 import { typesLocation } from './types-location.ts'
 
 /** How to roll back. */
@@ -42,7 +43,9 @@ export async function rollback(
       rollBack(context, database, files, options.scope),
     )
     const isTypesStale = options.isCodegenWanted && run.completed.length > 0
-    const types = isTypesStale ? await writeTypes(database, typesLocation(context)) : undefined
+    const types = isTypesStale
+      ? await writeTypesAfter(run, database, typesLocation(context))
+      : undefined
     if (run.failure !== undefined) throw runFailure(run, 'rolled back')
     return { database: database.name, rolledBack: run.completed, types }
   })
@@ -73,6 +76,6 @@ async function rollBack(
     direction: 'down',
     report: context.report,
     onUnhandledRejection: context.onUnhandledRejection,
-    recordHistory: (db, { file }) => deleteHistory(db, database.schema, file.name),
+    recordHistory: ({ file }) => deleteHistory(database, file.name),
   })
 }

@@ -1,10 +1,10 @@
-import { isKnownFresh, readFingerprint, type TypesResult, writeTypes } from '../codegen.ts'
+import { isKnownFresh, readFingerprint, type TypesResult } from '../codegen.ts'
 import type { Context } from '../context.ts'
 import { type Database, withDatabase } from '../database.ts'
 import { readMigrationFiles } from '../files.ts'
 import { readHistory } from '../history.ts'
 import type { AppliedMigration } from '../migration.ts'
-import type { CompletedMigration } from '../migrator.ts'
+import type { CompletedMigration } from '../run-migration.ts'
 import { compareHistory } from '../state.ts'
 import { typesLocation } from './types-location.ts'
 
@@ -36,7 +36,7 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
       readDatabaseState(database, options.isCodegenWanted),
       readMigrationFiles(config.migrationsDir),
     ])
-    const { decidePending, applyPending, runFailure } = await import('./apply.ts')
+    const { decidePending, applyPending, runFailure, writeTypesAfter } = await import('./apply.ts')
     const pending = await decidePending(database, compareHistory(files, history), options.to)
     const run =
       pending.length === 0 ? undefined : await applyPending(context, database, files, options.to)
@@ -45,7 +45,7 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
     const isFresh =
       fingerprint === undefined ||
       (applied.length === 0 && (await isKnownFresh(location, fingerprint)))
-    const types = isFresh ? undefined : await writeTypes(database, location)
+    const types = isFresh ? undefined : await writeTypesAfter(run, database, location)
     if (run?.failure !== undefined) throw runFailure(run, 'applied')
     return { database: database.name, applied, types }
   })

@@ -1,0 +1,217 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { LoadedMigration } from './compile.ts'
+import type { Database } from './database.ts'
+import { createKysely, type ResetSession } from './dialect.ts'
+import { MigrationError } from './errors.ts'
+import type { Direction, Report } from './events.ts'
+import { isConnectionLost, migrationFailure } from './failure.ts'
+import type { MigrationDatabase } from './migration.ts'
+import { createStatementScope, type StatementScope } from './statement-scope.ts'
+
+/** A migration that ran to its end and is committed with its history. */
+export interface CompletedMigration {
+  readonly name: string
+  readonly durationMs: number
+}
+
+/** What is known of a migration when its history is written. */
+export interface RunFacts {
+  readonly durationMs: number
+  readonly statements: readonly string[]
+}
+
+/** How to run migrations in one direction. */
+export interface RunOptions {
+  readonly direction: Direction
+  /** Writes or deletes the history row; called in the migration's own transaction, where it has one. */
+  readonly recordHistory: (migration: LoadedMigration, facts: RunFacts) => Promise<void>
+  readonly report: Report
+  /** Calls the listener with each promise that is rejected and not handled; gives a way to stop. */
+  readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
+}
+
+/** What every migration of a run shares. */
+export interface Run extends RunOptions {
+  readonly database: Database
+  readonly resetSession: ResetSession
+  /** What promises that nobody awaited were rejected with. */
+  readonly rejections: readonly unknown[]
+}
+
+/**
+ * Runs one migration together with its history row, in a transaction where it has one.
+ * Throws `migration_failed` or `connection_failed`, with what became of its work.
+ */
+export async function runMigration(
+  migration: LoadedMigration,
+  run: Run,
+): Promise<CompletedMigration> {
+  const { direction, report } = run
+  const { file, module, locate } = migration
+  const { name } = file
+  report({ type: 'migration-started', name, direction })
+  const startedAt = performance.now()
+  const scope = createStatementScope(name, module.transaction, locate)
+  const attempt: Attempt = { migration, scope, startedAt, isRecording: false }
+  try {
+    await (module.transaction
+      ? runInTransaction(attempt, run)
+      : runWithoutTransaction(attempt, run))
+  } catch (error) {
+    // Lets the rejection of an abandoned promise arrive while it is still listened for.
+    await nextTurn()
+    report({ type: 'migration-failed', name, direction })
+    const firstFailure = scope.firstFailure()
+    const failed = migrationFailure({
+      name,
+      direction,
+      error,
+      firstFailure,
+      location: locate(error),
+      isUnawaited: [error, firstFailure?.error].some((one) => run.rejections.includes(one)),
+    })
+    throw withDetails(failed, await describeOutcome(attempt, run, error))
+  }
+  if (scope.statements().length === 0) {
+    report({ type: 'warning', message: `${name} sent no statement to the database` })
+  }
+  const durationMs = Math.round(performance.now() - startedAt)
+  report({ type: 'migration-finished', name, direction, durationMs })
+  return { name, durationMs }
+}
+
+/** One migration while it runs. */
+interface Attempt {
+  readonly migration: LoadedMigration
+  readonly scope: StatementScope
+  readonly startedAt: number
+  /** True once the migration is done, and its history is being written and committed. */
+  isRecording: boolean
+}
+
+async function runInTransaction(attempt: Attempt, run: Run): Promise<void> {
+  const { client } = run.database
+  const db = createKysely({ client, scope: attempt.scope })
+  await db.transaction().execute(async (transaction) => {
+    await callMigration(attempt, run, transaction)
+    await record(attempt, run)
+  })
+}
+
+async function runWithoutTransaction(attempt: Attempt, run: Run): Promise<void> {
+  const { client } = run.database
+  const db = createKysely({ client, scope: attempt.scope })
+  try {
+    await db.connection().execute((connection) => callMigration(attempt, run, connection))
+    if (client.getTransactionStatus() !== IDLE) {
+      const { name } = attempt.migration.file
+      throw new MigrationError('migration_failed', `${name} left a transaction open`, {
+        hint: 'End it with COMMIT.',
+      })
+    }
+    await record(attempt, run)
+  } catch (error) {
+    // What follows on this connection (the generated types) starts clean; a lost one says so itself.
+    await client
+      .query('rollback')
+      .then(run.resetSession)
+      .catch(() => undefined)
+    throw error
+  }
+}
+
+/** The server's word for a session outside any transaction (PostgreSQL documentation, ReadyForQuery). */
+const IDLE = 'I'
+
+async function callMigration(
+  { migration, scope }: Attempt,
+  { direction }: Run,
+  db: MigrationDatabase,
+): Promise<void> {
+  const { file, module } = migration
+  const call = direction === 'up' ? module.up : module.down
+  if (call === undefined) throw new Error(`${file.name} has no ${direction}`)
+  try {
+    await call(db.withPlugin(scope.plugin))
+  } catch (error) {
+    // Nothing of it may reach the connection after the rollback.
+    await scope.close()
+    throw error
+  }
+  const complaint = await scope.close()
+  if (complaint !== undefined) throw complaint
+}
+
+/** Writes the history as the role and with the settings of the connection, whatever the migration set. */
+async function record(attempt: Attempt, run: Run): Promise<void> {
+  const durationMs = Math.round(performance.now() - attempt.startedAt)
+  await run.resetSession()
+  if (run.rejections.length > 0) throw asError(run.rejections[0])
+  attempt.isRecording = true
+  await run.recordHistory(attempt.migration, { durationMs, statements: attempt.scope.statements() })
+  if (run.rejections.length > 0) throw asError(run.rejections[0])
+}
+
+/** What became of the failed migration's work: the truth differs with and without a transaction. */
+async function describeOutcome(
+  { migration, scope, isRecording }: Attempt,
+  { database }: Run,
+  error: unknown,
+): Promise<readonly string[]> {
+  const { file, module } = migration
+  if (isRecording && isConnectionLost(error)) {
+    return [
+      `the connection was lost while this was being recorded: federation-migrate status tells whether ${file.name} is applied`,
+    ]
+  }
+  if (module.transaction) return ['rolled back: it left nothing behind']
+  const count = scope.statements().length
+  const invalid = await listInvalidIndexes(database)
+  return [
+    `it runs without a transaction: of ${count === 1 ? '1 statement' : `${count} statements`} sent, those before the failing one stay, but for what a transaction of its own held`,
+    ...invalid.map(
+      (index) => `index ${index} is invalid: remove it before the next run (drop index ${index})`,
+    ),
+  ]
+}
+
+/** What a CREATE INDEX CONCURRENTLY that failed leaves behind. Empty where nobody can be asked. */
+async function listInvalidIndexes({ client }: Database): Promise<readonly string[]> {
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      `select i.indexrelid::regclass::text as name
+         from pg_index i join pg_class c on c.oid = i.indexrelid
+        where not i.indisvalid and c.relkind = 'i' order by 1`,
+    )
+    return rows.map(({ name }) => name)
+  } catch {
+    return []
+  }
+}
+
+/** The error for a rejection that came once the migration was committed. */
+export function lateFailure(name: string, direction: Direction, error: unknown): MigrationError {
+  const failed = migrationFailure({
+    name,
+    direction,
+    error,
+    firstFailure: undefined,
+    location: undefined,
+    isUnawaited: true,
+  })
+  return withDetails(failed, ['that was after COMMIT, which can’t be undone'])
+}
+
+function withDetails(error: MigrationError, details: readonly string[]): MigrationError {
+  return new MigrationError(error.code, error.message, {
+    hint: error.hint,
+    details: [...error.details, ...details],
+    problems: error.problems,
+    cause: error.cause,
+  })
+}
+
+/** What was thrown, as an Error. */
+export function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason))
+}
