@@ -64,6 +64,8 @@ const DEFAULT_PASSWORD = 'postgres'
 const DEFAULT_PORT = '5432'
 const DEFAULT_CONNECT_TIMEOUT_SECONDS = '30'
 const DEFAULT_LOCK_WAIT_SECONDS = '60'
+/** The longest that a timer of Node's can wait: 24 days. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1
 const TLS_MODES: readonly TlsMode[] = ['disable', 'require', 'verify-full']
 
 /**
@@ -82,10 +84,11 @@ export function configure(
   const problems: Problem[] = []
   const variable = (name: string): string | undefined => env[name] || undefined
   const seconds = (name: string, text: string): number => {
-    const value = Number(text)
-    if (text.trim() !== '' && Number.isFinite(value) && value >= 0) return Math.round(value * 1000)
+    if (/^\d+(\.\d+)?$/.test(text)) {
+      return Math.min(Math.round(Number(text) * 1000), LONGEST_WAIT_MS)
+    }
     problems.push({
-      message: `${name} is "${text}"`,
+      message: `${name} is ${quoted(text)}`,
       hint: `${name} takes a number of seconds, 0 or more.`,
     })
     return 0
@@ -103,12 +106,16 @@ export function configure(
       : variable('DB_HOST') !== undefined
         ? variablesTarget(variable, problems)
         : ({ kind: 'embedded', database: variable('DB_NAME') ?? DEFAULT_DATABASE } as const)
+  const caFile = target.kind === 'server' ? target.tlsCaFile : undefined
 
   const config: Config = {
     root,
     migrationsDir: folder(flags.migrationsDir, 'MIGRATIONS_DIR', 'migrations'),
     generatedDir: folder(flags.out, 'GENERATED_DIR', 'generated'),
-    target,
+    target:
+      target.kind === 'server' && caFile !== undefined
+        ? { ...target, tlsCaFile: resolve(root, caFile) }
+        : target,
     connectTimeoutMs: seconds(
       'DB_CONNECT_TIMEOUT',
       variable('DB_CONNECT_TIMEOUT') ?? DEFAULT_CONNECT_TIMEOUT_SECONDS,
@@ -119,14 +126,20 @@ export function configure(
     gitCommit: variable('GIT_COMMIT'),
   }
   if (problems.length > 0) throw problemsError('usage', 'the configuration is not usable', problems)
-  return { config, warnings: target.kind === 'embedded' ? ignoredVariables(variable) : [] }
+  const warnings = target.kind === 'embedded' ? ignoredVariables(variable) : uncheckedTls(target)
+  return { config, warnings }
 }
 
-/** `host:port/database`, for messages. Never holds the user or the password. */
+/** `database on host:port`, for messages. Never holds the user or the password. */
 export function describeTarget(target: ServerTarget | EmbeddedTarget): string {
   return target.kind === 'embedded'
     ? `${target.database} on the embedded server`
-    : `${target.database} on ${target.host}:${target.port}`
+    : `${target.database} on ${serverAddress(target)}`
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+export function serverAddress({ host, port }: ServerTarget): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /**
@@ -148,7 +161,7 @@ type Variable = (name: string) => string | undefined
 function variablesTarget(variable: Variable, problems: Problem[]): ServerTarget {
   return {
     kind: 'server',
-    host: variable('DB_HOST') ?? '',
+    host: hostName(variable('DB_HOST') ?? '', problems),
     port: portNumber('DB_PORT', variable('DB_PORT') ?? DEFAULT_PORT, problems),
     database: variable('DB_NAME') ?? DEFAULT_DATABASE,
     user: variable('DB_USER') ?? DEFAULT_USER,
@@ -166,47 +179,70 @@ function urlTarget(
   variable: Variable,
   problems: Problem[],
 ): ServerTarget {
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  const isPostgres = url?.protocol === 'postgres:' || url?.protocol === 'postgresql:'
-  if (!isPostgres) {
+  const url = parsePostgresUrl(text)
+  if (url === undefined) {
     problems.push({
       message: `${source} is not a PostgreSQL URL`,
       hint: 'It reads postgres://user:password@host:port/database, special characters percent-encoded.',
     })
   }
-  const query = isPostgres ? url.searchParams : new URLSearchParams()
+  const option = (name: string): string | undefined => url?.searchParams.get(name) || undefined
   const part = (encoded: string | undefined): string | undefined => {
-    if (!isPostgres || encoded === undefined || encoded === '') return undefined
     try {
-      return decodeURIComponent(encoded)
+      return decodeURIComponent(encoded ?? '') || undefined
     } catch {
-      problems.push({ message: `${source} holds a stray %`, hint: 'Write % as %25.' })
+      const stray = { message: `${source} holds a stray %`, hint: 'Write % as %25.' }
+      if (!problems.some(({ message }) => message === stray.message)) problems.push(stray)
       return undefined
     }
   }
-  const sslMode = query.get('sslmode')
+  const sslMode = option('sslmode')
   return {
     kind: 'server',
-    host: query.get('host') ?? part(url?.hostname.replace(/^\[|\]$/g, '')) ?? 'localhost',
-    port: portNumber(source, query.get('port') ?? (url?.port || DEFAULT_PORT), problems),
+    host: option('host') ?? part(url?.hostname.replace(/^\[|\]$/g, '')) ?? 'localhost',
+    port: portNumber(source, option('port') ?? (url?.port || DEFAULT_PORT), problems),
     database: part(url?.pathname.slice(1)) ?? DEFAULT_DATABASE,
-    user: part(url?.username) ?? DEFAULT_USER,
-    password: part(url?.password) ?? DEFAULT_PASSWORD,
+    user: option('user') ?? part(url?.username) ?? DEFAULT_USER,
+    password: option('password') ?? part(url?.password) ?? DEFAULT_PASSWORD,
     tls: tlsMode(
-      sslMode === null ? 'DB_SSL' : `sslmode in ${source}`,
+      sslMode === undefined ? 'DB_SSL' : `sslmode in ${source}`,
       sslMode ?? variable('DB_SSL') ?? 'disable',
       problems,
     ),
-    tlsCaFile: query.get('sslrootcert') ?? variable('DB_SSL_CA'),
-    options: query.get('options') ?? undefined,
+    tlsCaFile: option('sslrootcert') ?? variable('DB_SSL_CA'),
+    options: option('options'),
   }
+}
+
+/** Undefined also where an unencoded character of the password has split it: the @ is then left over. */
+function parsePostgresUrl(text: string): URL | undefined {
+  if (!/^\s*postgres(ql)?:\/\//i.test(text) || !URL.canParse(text)) return undefined
+  const url = new URL(text)
+  return url.username === '' && text.includes('@') ? undefined : url
+}
+
+/** A host alone: name, address, or the folder of a socket. */
+function hostName(text: string, problems: Problem[]): string {
+  const host = text.replace(/^\[|\]$/g, '')
+  if (/[@\s]|:\/\/|^[^:]*:[^:]*$/.test(host)) {
+    problems.push({
+      message: 'DB_HOST is not a host name',
+      hint: 'The port belongs into DB_PORT, a whole address into DATABASE_URL.',
+    })
+  }
+  return host
+}
+
+/** A value as it was given, unless part of an address stands in it, and maybe a password. */
+function quoted(text: string): string {
+  return /[@=]/.test(text) ? 'not a value that can be shown' : `"${text}"`
 }
 
 function portNumber(source: string, text: string, problems: Problem[]): number {
   const port = Number(text)
   if (/^\d+$/.test(text) && port >= 1 && port <= 65535) return port
   problems.push({
-    message: `the port in ${source} is "${text}"`,
+    message: `the port in ${source} is ${quoted(text)}`,
     hint: 'A port is a number from 1 to 65535.',
   })
   return 0
@@ -215,7 +251,10 @@ function portNumber(source: string, text: string, problems: Problem[]): number {
 function tlsMode(source: string, text: string, problems: Problem[]): TlsMode {
   const mode = TLS_MODES.find((known) => known === text)
   if (mode === undefined) {
-    problems.push({ message: `${source} is "${text}"`, hint: `It takes ${TLS_MODES.join(', ')}.` })
+    problems.push({
+      message: `${source} is ${quoted(text)}`,
+      hint: `It takes ${TLS_MODES.join(', ')}.`,
+    })
   }
   return mode ?? 'disable'
 }
@@ -230,6 +269,17 @@ function ignoredVariables(variable: Variable): readonly Problem[] {
     {
       message: `${ignored.join(', ')} ${ignored.length === 1 ? 'has' : 'have'} no effect: without DB_HOST or DATABASE_URL the embedded server is used`,
       hint: 'Set DB_HOST to use a server of your own.',
+    },
+  ]
+}
+
+/** Someone who names an authority expects the certificate to be checked. */
+function uncheckedTls({ tls, tlsCaFile }: ServerTarget): readonly Problem[] {
+  if (tlsCaFile === undefined || tls === 'verify-full') return []
+  return [
+    {
+      message: `the certificate authority has no effect: with ${tls} no certificate is checked`,
+      hint: 'Set DB_SSL=verify-full, or sslmode=verify-full in the URL.',
     },
   ]
 }

@@ -1,4 +1,4 @@
-import type { ServerTarget } from './config.ts'
+import { serverAddress, type ServerTarget } from './config.ts'
 import { MigrationError } from './errors.ts'
 
 /** What a failed attempt to connect calls for. */
@@ -30,7 +30,7 @@ const TRANSIENT = new Map([
 /** Reads what pg, Node's net and tls throw while connecting. The result never holds the password. */
 export function classifyConnectionError(error: unknown, target: ServerTarget): ConnectionFailure {
   const { code, message } = describe(error)
-  const address = `${target.host}:${target.port}`
+  const address = serverAddress(target)
   const final = (fact: string, hint: string): ConnectionFailure => ({
     kind: 'final',
     error: new MigrationError('connection_failed', fact, { hint, cause: error }),
