@@ -1,5 +1,5 @@
 import type { Database } from './database.ts'
-import { historyTableName } from './history.ts'
+import { hasHistory, historyTableName, readOrigin } from './history.ts'
 
 /** An object of the database as PostgreSQL names it: `{ type: 'table', identity: 'public.visits' }`. */
 interface SchemaObject {
@@ -7,7 +7,7 @@ interface SchemaObject {
   readonly identity: string
 }
 
-/** What `clean` would drop, and what it leaves since another role owns it. */
+/** What `clean` would drop, and what it leaves since another role owns it or something in it. */
 export interface CleanPlan {
   readonly drops: readonly SchemaObject[]
   readonly kept: readonly SchemaObject[]
@@ -24,8 +24,13 @@ const IS_OURS = `pg_has_role(current_user, coalesce((
      where s.dbid = (select oid from pg_database where datname = current_database())
        and s.classid = o.classid and s.objid = o.objid and s.deptype = 'o'), ${BOOTSTRAP_SUPERUSER_OID}), 'usage')`
 
-const IS_EXTENSION_MEMBER = `exists (
-    select from pg_depend e where e.classid = o.classid and e.objid = o.objid and e.deptype = 'e')`
+/** Goes with another object: with an extension, or as the sequence of an identity, the multirange of a range. */
+const IS_PART = `exists (
+    select from pg_depend e
+     where e.classid = o.classid and e.objid = o.objid and e.objsubid = 0 and e.deptype in ('e', 'i'))`
+
+/** PostgreSQL's first OID of a user's objects: src/include/access/transam.h, FirstNormalObjectId. */
+const FIRST_USER_OID = 16384
 
 /** Objects that are in no schema, and the schemas themselves. */
 const TOP_LEVEL_OBJECTS = `
@@ -37,17 +42,21 @@ const TOP_LEVEL_OBJECTS = `
     union all select 'pg_publication'::regclass, oid from pg_publication
     union all select 'pg_foreign_data_wrapper'::regclass, oid from pg_foreign_data_wrapper
     union all select 'pg_foreign_server'::regclass, oid from pg_foreign_server
-  ) o where not ${IS_EXTENSION_MEMBER}`
+    union all select 'pg_cast'::regclass, oid from pg_cast where oid >= ${FIRST_USER_OID}
+    union all select 'pg_am'::regclass, oid from pg_am where oid >= ${FIRST_USER_OID}
+  ) o where not ${IS_PART}`
 
-/** What lies directly in a schema: whatever depends on it, but for what belongs to an extension. */
+/** What lies directly in a schema: whatever depends on it, but for what is part of another object. */
 const SCHEMA_CONTENTS = `
   select distinct o.classid, o.objid from pg_depend o
     join pg_namespace n on o.refclassid = 'pg_namespace'::regclass and o.refobjid = n.oid
    where o.deptype = 'n' and n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'
      and o.classid not in (select unnest(array['pg_extension', 'pg_default_acl']::regclass[]))
-     and not ${IS_EXTENSION_MEMBER}`
+     and not ${IS_PART}`
 
 interface ObjectRow extends SchemaObject {
+  /** The schema that it lies in, quoted like `identity`; null where it lies in none. */
+  readonly schema: string | null
   readonly is_ours: boolean
 }
 
@@ -56,11 +65,39 @@ export async function listTopLevel(database: Database): Promise<readonly string[
   return (await identify(database, TOP_LEVEL_OBJECTS)).map(describeObject)
 }
 
+/** What `executeClean` would drop and keep. */
+export async function planClean(database: Database): Promise<CleanPlan> {
+  return planBeyond(database, await readOrigin(database))
+}
+
+/**
+ * Drops what the plan says, and tells what was dropped and what is still there. The history is emptied
+ * first and dropped last: if this is cut short, no row speaks of what is gone, and the next `clean`
+ * still knows what was there in the beginning.
+ */
+export async function executeClean(database: Database): Promise<CleanPlan> {
+  const { client } = database
+  const history = historyTableName(database)
+  const origin = await readOrigin(database)
+  const { drops } = await planBeyond(database, origin)
+  if (await hasHistory(database)) await client.query(`delete from ${history}`)
+  for (let start = 0; start < drops.length; start += BATCH) {
+    const statements = drops.slice(start, start + BATCH).map(dropStatement)
+    // One text of several statements is one transaction.
+    await client.query(statements.join(';\n'))
+  }
+  await client.query(`drop table if exists ${history}`)
+  // Looked up again: what depended on something that was dropped went with it.
+  const { kept } = await planBeyond(database, origin)
+  return { drops, kept }
+}
+
 /**
  * Everything that is in the database beyond `origin` (what `listTopLevel` gave before the first
- * migration), and everything in the schemas of `origin`. What other roles own is kept.
+ * migration), and everything in the schemas of `origin`. What other roles own is kept, and the schemas
+ * that it lies in. The history is in neither list.
  */
-export async function planClean(
+async function planBeyond(
   database: Database,
   origin: readonly string[] | undefined,
 ): Promise<CleanPlan> {
@@ -70,33 +107,13 @@ export async function planClean(
     (object) => !before.has(describeObject(object)),
   )
   const contents = await identify(database, SCHEMA_CONTENTS)
-  const all = [...topLevel, ...contents]
-    .filter(({ identity }) => identity !== unquotedHistory(database))
-    .sort((a, b) => dropRank(a) - dropRank(b))
-  return {
-    drops: all.filter((object) => object.is_ours),
-    kept: all.filter((object) => !object.is_ours),
-  }
-}
-
-/**
- * Drops what the plan says. The history is emptied first and dropped last: if this is cut short,
- * no row speaks of what is gone, and the next `clean` still knows what was there in the beginning.
- */
-export async function executeClean(database: Database, { drops }: CleanPlan): Promise<void> {
-  const { client } = database
-  const history = historyTableName(database)
-  const { rows } = await client.query<{ exists: boolean }>(
-    'select to_regclass($1) is not null as exists',
-    [history],
+  const foreignSchemas = new Set(
+    contents.filter(({ is_ours }) => !is_ours).map((object) => object.schema),
   )
-  if (rows[0]?.exists === true) await client.query(`delete from ${history}`)
-  for (let start = 0; start < drops.length; start += BATCH) {
-    const statements = drops.slice(start, start + BATCH).map(dropStatement)
-    // One text of several statements is one transaction.
-    await client.query(statements.join(';\n'))
-  }
-  await client.query(`drop table if exists ${history}`)
+  const isKept = ({ type, identity, is_ours }: ObjectRow): boolean =>
+    !is_ours || (type === 'schema' && foreignSchemas.has(identity))
+  const all = [...topLevel, ...contents].sort((a, b) => dropRank(a) - dropRank(b))
+  return { drops: all.filter((object) => !isKept(object)), kept: all.filter(isKept) }
 }
 
 /** `8 tables, 1 function`, for the question before a clean. */
@@ -115,10 +132,11 @@ function plural(type: string): string {
 
 async function identify(database: Database, objects: string): Promise<readonly ObjectRow[]> {
   const { rows } = await database.client.query<ObjectRow>(
-    `select i.type, i.identity, ${IS_OURS} as is_ours
+    `select i.type, i.identity, i.schema, ${IS_OURS} as is_ours
        from (${objects}) o, pg_identify_object(o.classid, o.objid, 0) i
-      where i.identity is not null
+      where i.identity is not null and o.objid <> coalesce(to_regclass($1)::oid, 0)
       order by i.type, i.identity`,
+    [historyTableName(database)],
   )
   return rows
 }
@@ -139,8 +157,9 @@ function dropRank({ type }: SchemaObject): number {
       : order.length
 }
 
-/** Where DROP wants another word than pg_identify_object gives. */
+/** Where DROP wants another word than pg_identify_object gives; DROP AGGREGATE has a syntax of its own. */
 const DROP_WORDS = new Map([
+  ['aggregate', 'routine'],
   ['composite type', 'type'],
   ['statistics object', 'statistics'],
   ['foreign-data wrapper', 'foreign data wrapper'],
@@ -148,9 +167,4 @@ const DROP_WORDS = new Map([
 
 function dropStatement({ type, identity }: SchemaObject): string {
   return `drop ${DROP_WORDS.get(type) ?? type} if exists ${identity} cascade`
-}
-
-/** As pg_identify_object writes it: quoted only where it must be. */
-function unquotedHistory(database: Database): string {
-  return historyTableName(database).replace(/"([a-z_][a-z0-9_]*)"/g, '$1')
 }

@@ -1,10 +1,9 @@
 import { type TypesResult, writeTypes } from '../codegen.ts'
 import { loadMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
-import { type Database, withDatabase } from '../database.ts'
+import { withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
 import { readMigrationFiles } from '../files.ts'
-import { hasHistory, readOrigin } from '../history.ts'
 import { withLock } from '../lock.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { type CleanPlan, countObjects, executeClean, planClean } from '../schema-objects.ts'
@@ -24,7 +23,7 @@ export interface CleanResult {
 
 /**
  * DESTRUCTIVE. Drops all that migrations made, with all data, and applies every migration again.
- * Everything that could fail beforehand is checked beforehand.
+ * Everything that could fail beforehand is checked beforehand, the confirmation before the connection.
  * Throws `refused` where it is not confirmed, and whatever `up` throws.
  */
 export async function clean(
@@ -32,16 +31,15 @@ export async function clean(
   options: { readonly isCodegenWanted: boolean },
 ): Promise<CleanResult> {
   const { config, report } = context
+  const question = confirmation(context)
+  const files = await readMigrationFiles(config.migrationsDir)
+  await loadMigrations(files)
   return withDatabase(config, report, { createIfMissing: true }, async (database) => {
-    const files = await readMigrationFiles(config.migrationsDir)
-    await loadMigrations(files)
-    const plan = await withLock(database, config.lockWaitMs, report, async () => {
-      const origin = (await hasHistory(database)) ? await readOrigin(database) : undefined
-      const decided = await planClean(database, origin)
-      await confirm(context, database, decided)
-      await executeClean(database, decided)
-      return decided
-    })
+    // Asked without the lock: nobody waits for a person to answer.
+    if (question !== undefined) await question(await planClean(database))
+    const { drops, kept } = await withLock(database, config.lockWaitMs, report, () =>
+      executeClean(database),
+    )
     const run = await applyPending(context, database, files, undefined)
     const types = options.isCodegenWanted
       ? await writeTypes(database, typesLocation(context))
@@ -49,33 +47,35 @@ export async function clean(
     if (run.failure !== undefined) throw runFailure(run, 'applied')
     return {
       database: database.name,
-      dropped: plan.drops.map(({ type, identity }) => `${type} ${identity}`),
-      kept: plan.kept.map(({ type, identity }) => `${type} ${identity}`),
+      dropped: drops.map(({ type, identity }) => `${type} ${identity}`),
+      kept: kept.map(({ type, identity }) => `${type} ${identity}`),
       applied: run.completed,
       types,
     }
   })
 }
 
-/** The embedded database is a developer's own; any other is cleaned only by whoever names it. */
-async function confirm(context: Context, database: Database, plan: CleanPlan): Promise<void> {
-  const { config, ask } = context
-  const { name } = database
-  if (config.target.kind === 'embedded' || config.isCleanAllowed) return
-  if (config.confirmedDatabase !== undefined) {
-    if (config.confirmedDatabase === name) return
-    throw refusal(
-      name,
-      `CONFIRM names "${config.confirmedDatabase}", but the database is "${name}"`,
-    )
+/**
+ * The question to put, undefined where the clean is confirmed already. The embedded database is a
+ * developer's own; any other is cleaned only by whoever names it.
+ */
+function confirmation({ config, ask }: Context): ((plan: CleanPlan) => Promise<void>) | undefined {
+  const { target, confirmedDatabase, isCleanAllowed } = config
+  const name = target.database
+  if (target.kind === 'embedded' || isCleanAllowed || confirmedDatabase === name) return undefined
+  if (confirmedDatabase !== undefined) {
+    throw refusal(name, `CONFIRM names "${confirmedDatabase}", but the database is "${name}"`)
   }
-  if (ask === undefined)
+  if (ask === undefined) {
     throw refusal(name, `clean drops all data in "${name}", and nobody confirmed it`)
-  const objects = plan.drops.length === 0 ? 'nothing yet' : countObjects(plan.drops)
-  const answer = await ask(
-    `This drops all data in database "${name}" (${objects}).\nType the database's name to go on: `,
-  )
-  if (answer.trim() !== name) throw refusal(name, `that is not "${name}": nothing was dropped`)
+  }
+  return async ({ drops }) => {
+    const objects = drops.length === 0 ? 'nothing yet' : countObjects(drops)
+    const answer = await ask(
+      `This drops all data in database "${name}" (${objects}).\nType the database's name to go on: `,
+    )
+    if (answer.trim() !== name) throw refusal(name, `that is not "${name}": nothing was dropped`)
+  }
 }
 
 function refusal(name: string, message: string): MigrationError {

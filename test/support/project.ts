@@ -58,7 +58,7 @@ export async function createTestProject(
     write,
     read: (path) => readFile(join(root, path), 'utf8'),
     remove: (path) => rm(join(root, path), { recursive: true }),
-    run: (args, env = {}, ask = undefined) => runInProcess(root, args, env, ask),
+    run: (args, env = {}, ask) => runInProcess(root, args, env, ask),
     spawn: (args, env = {}) => spawnProgram(root, args, env),
     dispose: () => rm(root, { recursive: true, force: true }),
   }
