@@ -78,6 +78,21 @@ export class MigrationError extends Error {
   }
 }
 
+/** The same error with further lines that belong to its fact, and with further facts for programs. */
+export function withDetails(
+  error: MigrationError,
+  details: readonly string[],
+  data: Readonly<Record<string, unknown>> = {},
+): MigrationError {
+  return new MigrationError(error.code, error.message, {
+    hint: error.hint,
+    details: [...error.details, ...details],
+    problems: error.problems,
+    data: { ...error.data, ...data },
+    cause: error.cause,
+  })
+}
+
 /**
  * One error for all problems found together: a single one keeps its own message and hint,
  * several are counted in the message and listed.

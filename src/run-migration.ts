@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoadedMigration } from './compile.ts'
 import type { Database } from './database.ts'
 import { createKysely, type ResetSession } from './dialect.ts'
-import { MigrationError } from './errors.ts'
+import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
 import { isConnectionLost, migrationFailure } from './failure.ts'
 import type { MigrationDatabase } from './migration.ts'
@@ -155,7 +155,7 @@ async function record(attempt: Attempt, run: Run): Promise<void> {
 /** What became of the failed migration's work: the truth differs with and without a transaction. */
 async function describeOutcome(
   { migration, scope, isRecording }: Attempt,
-  { database }: Run,
+  { database, direction }: Run,
   error: unknown,
 ): Promise<readonly string[]> {
   const { file, module } = migration
@@ -164,7 +164,11 @@ async function describeOutcome(
       `the connection was lost while this was being recorded: federation-migrate status tells whether ${file.name} is applied`,
     ]
   }
-  if (module.transaction) return ['rolled back: it left nothing behind']
+  if (module.transaction) {
+    return direction === 'up'
+      ? ['rolled back: it left nothing behind']
+      : ['it stays applied: what its down had done is taken back']
+  }
   const count = scope.statements().length
   const invalid = await listInvalidIndexes(database)
   return [
@@ -200,15 +204,6 @@ export function lateFailure(name: string, direction: Direction, error: unknown):
     isUnawaited: true,
   })
   return withDetails(failed, ['that was after COMMIT, which can’t be undone'])
-}
-
-function withDetails(error: MigrationError, details: readonly string[]): MigrationError {
-  return new MigrationError(error.code, error.message, {
-    hint: error.hint,
-    details: [...error.details, ...details],
-    problems: error.problems,
-    cause: error.cause,
-  })
 }
 
 /** What was thrown, as an Error. */

@@ -2,7 +2,8 @@ import { type TypesLocation, type TypesResult, writeTypes } from '../codegen.ts'
 import { loadMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
 import type { Database } from '../database.ts'
-import { MigrationError, problemsError } from '../errors.ts'
+import { MigrationError, problemsError, withDetails } from '../errors.ts'
+import type { Direction } from '../events.ts'
 import { readGitState } from '../git.ts'
 import { ensureHistory, insertHistory, readHistory } from '../history.ts'
 import { withLock } from '../lock.ts'
@@ -94,37 +95,41 @@ export async function applyPending(
 }
 
 /** The error of a run that stopped: the failure itself, what was done before it, what was not tried. */
-export function runFailure(run: MigrationRun, doneWord: 'applied' | 'rolled back'): MigrationError {
+export function runFailure(run: MigrationRun, direction: Direction): MigrationError {
   const { failure, completed, notTried } = run
   if (failure === undefined) throw new Error('the run did not fail')
-  const { error } = failure
-  const names = completed.map(({ name }) => name)
-  return new MigrationError(error.code, error.message, {
-    hint: error.hint,
-    details: [
-      ...error.details,
-      ...(names.length === 0 ? [] : [`${doneWord} before it, and kept: ${names.join(', ')}`]),
+  return withDetails(
+    failure.error,
+    [
+      ...describeCompleted(run, direction),
       ...(notTried.length === 0 ? [] : [`not tried: ${notTried.join(', ')}`]),
     ],
-    problems: error.problems,
-    data: { ...error.data, completed, failed: failure.name, notTried },
-    cause: error.cause,
-  })
+    { completed, failed: failure.name, notTried },
+  )
 }
 
 /**
  * Makes the types match what a run left. Where the run failed, that failure is what to tell, and not
  * what its lost connection does to the types: then undefined.
+ * Throws `codegen_failed` with what the run did all the same.
  */
 export async function writeTypesAfter(
   run: MigrationRun | undefined,
+  direction: Direction,
   database: Database,
   location: TypesLocation,
 ): Promise<TypesResult | undefined> {
   try {
     return await writeTypes(database, location)
   } catch (error) {
-    if (run?.failure === undefined) throw error
-    return undefined
+    if (run?.failure !== undefined) return undefined
+    if (run === undefined || !(error instanceof MigrationError)) throw error
+    throw withDetails(error, describeCompleted(run, direction), { completed: run.completed })
   }
+}
+
+function describeCompleted({ completed }: MigrationRun, direction: Direction): readonly string[] {
+  if (completed.length === 0) return []
+  const names = completed.map(({ name }) => name).join(', ')
+  return [direction === 'up' ? `applied, and kept: ${names}` : `rolled back, and gone: ${names}`]
 }

@@ -1,4 +1,4 @@
-import { type TypesResult, writeTypes } from '../codegen.ts'
+import type { TypesResult } from '../codegen.ts'
 import { loadMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
 import { withDatabase } from '../database.ts'
@@ -7,7 +7,7 @@ import { readMigrationFiles } from '../files.ts'
 import { withLock } from '../lock.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { type CleanPlan, countObjects, executeClean, planClean } from '../schema-objects.ts'
-import { applyPending, runFailure } from './apply.ts'
+import { applyPending, runFailure, writeTypesAfter } from './apply.ts'
 import { typesLocation } from './types-location.ts'
 
 /** What `clean` did. */
@@ -42,9 +42,9 @@ export async function clean(
     )
     const run = await applyPending(context, database, files, undefined)
     const types = options.isCodegenWanted
-      ? await writeTypes(database, typesLocation(context))
+      ? await writeTypesAfter(run, 'up', database, typesLocation(context))
       : undefined
-    if (run.failure !== undefined) throw runFailure(run, 'applied')
+    if (run.failure !== undefined) throw runFailure(run, 'up')
     return {
       database: database.name,
       dropped: drops.map(({ type, identity }) => `${type} ${identity}`),

@@ -44,9 +44,9 @@ export async function rollback(
     )
     const isTypesStale = options.isCodegenWanted && run.completed.length > 0
     const types = isTypesStale
-      ? await writeTypesAfter(run, database, typesLocation(context))
+      ? await writeTypesAfter(run, 'down', database, typesLocation(context))
       : undefined
-    if (run.failure !== undefined) throw runFailure(run, 'rolled back')
+    if (run.failure !== undefined) throw runFailure(run, 'down')
     return { database: database.name, rolledBack: run.completed, types }
   })
 }

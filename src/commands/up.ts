@@ -45,8 +45,8 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
     const isFresh =
       fingerprint === undefined ||
       (applied.length === 0 && (await isKnownFresh(location, fingerprint)))
-    const types = isFresh ? undefined : await writeTypesAfter(run, database, location)
-    if (run?.failure !== undefined) throw runFailure(run, 'applied')
+    const types = isFresh ? undefined : await writeTypesAfter(run, 'up', database, location)
+    if (run?.failure !== undefined) throw runFailure(run, 'up')
     return { database: database.name, applied, types }
   })
 }

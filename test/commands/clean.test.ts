@@ -255,6 +255,7 @@ Hint: To drop all its data: make migrate-clean CONFIRM=${database.name}
     const { exitCode, stderr } = await clean()
     expect(exitCode).to.equal(1)
     expect(stderr).to.include('002_visits failed: division by zero')
+    expect(stderr).to.include('  applied, and kept: 001_patients\n')
     expect(await history()).to.deep.equal(['001_patients'])
   })
 
