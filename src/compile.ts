@@ -30,16 +30,19 @@ export interface LoadedMigration {
 export async function loadMigrations(
   files: readonly MigrationFile[],
 ): Promise<readonly LoadedMigration[]> {
-  const [bundles, kysely] = await Promise.all([
-    bundleModules(files.map((file) => file.path)),
+  const [compiled, kysely] = await Promise.all([
+    compileModules(files.map((file) => file.path)),
     import('kysely'),
   ])
-  const bundleByPath = new Map(bundles.map((bundle) => [bundle.path, bundle]))
-  const problems: Problem[] = []
+  const bundleByPath = new Map(compiled.bundles.map((bundle) => [bundle.path, bundle]))
+  const problems: Problem[] = [...compiled.problems]
   const loaded: LoadedMigration[] = []
   for (const file of files) {
     const bundle = bundleByPath.get(file.path)
-    if (bundle === undefined) throw new Error(`esbuild gave no output for ${file.path}`)
+    if (bundle === undefined) {
+      if (compiled.problems.length > 0) continue
+      throw new Error(`esbuild gave no output for ${file.path}`)
+    }
     try {
       const checked = checkExports(file.name, evaluate(bundle, kysely))
       problems.push(...checked.problems)
@@ -65,6 +68,24 @@ export async function loadMigrations(
  * Throws `invalid_migration` with every error of every module.
  */
 export async function bundleModules(paths: readonly string[]): Promise<readonly Bundle[]> {
+  const { bundles, problems } = await compileModules(paths)
+  if (problems.length > 0) {
+    throw problemsError(
+      'invalid_migration',
+      'some migrations do not compile; nothing was run',
+      problems,
+    )
+  }
+  return bundles
+}
+
+interface Compiled {
+  readonly bundles: readonly Bundle[]
+  readonly problems: readonly Problem[]
+}
+
+/** The modules that compile, and what is wrong with the others. */
+async function compileModules(paths: readonly string[]): Promise<Compiled> {
   const esbuild = await import('esbuild')
   const base = commonFolder(paths)
   const outDir = resolve(base, '.compiled')
@@ -81,6 +102,8 @@ export async function bundleModules(paths: readonly string[]): Promise<readonly 
       platform: 'node',
       target: 'node20',
       packages: 'external',
+      // Else `sideEffects` in a package.json decides which imports count.
+      ignoreAnnotations: true,
       supported: { 'dynamic-import': false },
       tsconfigRaw: {},
       sourcemap: 'external',
@@ -88,29 +111,40 @@ export async function bundleModules(paths: readonly string[]): Promise<readonly 
       logLevel: 'silent',
     })
     const textByPath = new Map(result.outputFiles.map((file) => [file.path, file.text]))
-    return Object.entries(result.metafile.outputs).flatMap(([output, { entryPoint, inputs }]) => {
-      if (entryPoint === undefined) return []
-      const outputPath = resolve(base, output)
-      const path = resolve(base, entryPoint)
-      return [
-        {
-          path,
-          code: textByPath.get(outputPath) ?? '',
-          locate: createLocator(path, outputPath, textByPath.get(`${outputPath}.map`) ?? '{}'),
-          imports: Object.keys(inputs)
-            .map((input) => resolve(base, input))
-            .filter((input) => input !== path),
-        },
-      ]
-    })
+    const bundles = Object.entries(result.metafile.outputs).flatMap(
+      ([output, { entryPoint, inputs }]) => {
+        if (entryPoint === undefined) return []
+        const outputPath = resolve(base, output)
+        const path = resolve(base, entryPoint)
+        return [
+          {
+            path,
+            code: textByPath.get(outputPath) ?? '',
+            locate: createLocator(path, outputPath, textByPath.get(`${outputPath}.map`) ?? '{}'),
+            imports: Object.keys(inputs)
+              .map((input) => resolve(base, input))
+              .filter((input) => input !== path),
+          },
+        ]
+      },
+    )
+    return { bundles, problems: [] }
   } catch (error) {
     if (!isBuildFailure(error)) throw error
-    throw problemsError(
-      'invalid_migration',
-      'some migrations do not compile; nothing was run',
-      error.errors.map(compileProblem),
-    )
+    if (paths.length === 1)
+      return { bundles: [], problems: error.errors.map((message) => compileProblem(base, message)) }
+    // esbuild gives nothing for the good ones: each by itself.
+    const each = await Promise.all(paths.map((path) => compileModules([path])))
+    return {
+      bundles: each.flatMap(({ bundles }) => bundles),
+      problems: withoutRepeats(each.flatMap(({ problems }) => problems)),
+    }
   }
+}
+
+/** A broken module that several import is broken once. */
+function withoutRepeats(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [problem.message, problem])).values()]
 }
 
 function evaluate(bundle: Bundle, kysely: unknown): Record<string, unknown> {
@@ -206,11 +240,10 @@ export function checkExports(
 /** Undefined where `config` is of another shape. */
 function transactionSetting(config: unknown): boolean | undefined {
   if (config === undefined) return true
-  if (typeof config !== 'object' || config === null) return undefined
-  const settings = new Map<string, unknown>(Object.entries(config))
-  const transaction = settings.get('transaction') ?? true
-  settings.delete('transaction')
-  return settings.size === 0 && typeof transaction === 'boolean' ? transaction : undefined
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) return undefined
+  const { transaction = true, ...others } = config as Readonly<Record<string, unknown>>
+  const isKnown = typeof transaction === 'boolean' && Object.keys(others).length === 0
+  return isKnown ? transaction : undefined
 }
 
 function isFunction(value: unknown): value is (...args: never) => unknown {
@@ -226,10 +259,10 @@ function evaluationProblem(file: MigrationFile, error: unknown, locate: Locate):
   }
 }
 
-function compileProblem({ text, location }: Message): Problem {
+function compileProblem(base: string, { text, location }: Message): Problem {
   if (location === null) return { message: text }
   return {
-    message: `${location.file}:${location.line}:${location.column + 1} ${text}`,
+    message: `${relative(dirname(base), resolve(base, location.file))}:${location.line}:${location.column + 1} ${text}`,
     hint: location.lineText.trim(),
   }
 }

@@ -36,13 +36,21 @@ export async function readMigrationFiles(migrationsDir: string): Promise<readonl
     .sort((a, b) => a.number - b.number)
 }
 
-/** Names without `.ts`, of everything that is, or looks as if it should be, a migration. */
+/** What someone may take for a migration: another language, or a name in capitals. */
+const LOOKS_LIKE_CODE = /\.(?:sql|[cm]?[jt]sx?)$/i
+
+/**
+ * Names without `.ts`, of everything that is, or looks as if it should be, a migration.
+ * Hidden files are those of editors and operating systems.
+ */
 export function listNames(migrationsDir: string): readonly string[] {
   try {
     return readdirSync(migrationsDir, { withFileTypes: true })
-      .filter((entry) => !entry.isDirectory() && /^\d.*\.[cm]?[jt]sx?$|\.ts$/.test(entry.name))
-      .filter((entry) => !/\.d\.[cm]?ts$/.test(entry.name))
-      .map((entry) => (entry.name.endsWith('.ts') ? basename(entry.name, '.ts') : entry.name))
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => entry.name)
+      .filter((name) => name.endsWith('.ts') || (/^\d/.test(name) && LOOKS_LIKE_CODE.test(name)))
+      .filter((name) => !name.startsWith('.') && !/\.d\.[cm]?ts$/.test(name))
+      .map((name) => basename(name, '.ts'))
   } catch (cause) {
     throw new MigrationError('usage', `can't read the migrations folder ${migrationsDir}`, {
       hint: 'Name another one with --migrations-dir or MIGRATIONS_DIR, or start it: federation-migrate create first_table',
@@ -55,7 +63,7 @@ function nameProblems(names: readonly string[]): readonly Problem[] {
   return names
     .filter((name) => migrationNumber(name) === undefined)
     .map((name) => ({
-      message: `${/\.\w+$/.test(name) ? name : `${name}.ts`} is not a migration's name`,
+      message: `${LOOKS_LIKE_CODE.test(name) ? name : `${name}.ts`} is not a migration's name`,
       hint: `Name it ${NAMING_RULE}.`,
     }))
 }
@@ -74,8 +82,12 @@ function numberProblems(names: readonly string[]): readonly Problem[] {
     }))
 }
 
-/** True unless every module that the text names is Kysely or Node's own: then nothing local is imported. */
+/**
+ * True unless every module that the text names is Kysely or Node's own: then nothing local is imported.
+ * A text that looks like a path counts wherever it stands: too much costs time, too little a checksum.
+ */
 function importsLocally(source: string): boolean {
+  if (/['"`]\.{0,2}\//.test(source)) return true
   for (const match of source.matchAll(/\b(?:from|import|require)\s*\(?\s*(['"`])(.*?)\1/g)) {
     const specifier = match[2] ?? ''
     if (specifier !== 'kysely' && !specifier.startsWith('node:')) return true
