@@ -21,6 +21,7 @@ export function createProgress(view: View, output: ProgressOutput): Report {
   let stopTicking = (): void => undefined
 
   const startTicking = (name: string): void => {
+    stopTicking()
     const startedAt = performance.now()
     let lastLine = startedAt
     const timer = setInterval(() => {

@@ -21,7 +21,8 @@ export interface View {
 
 /** Text in a style, or plain where colours are not wanted. */
 export function styled(view: View, style: Style, text: string): string {
-  return view.isColour ? styleText(style, text) : text
+  // The view has decided; newer Node would ask stdout again, which may be another stream.
+  return view.isColour ? styleText(style, text, { validateStream: false }) : text
 }
 
 /** What `up` did. */
@@ -49,7 +50,7 @@ export function renderRollback(
 export function renderClean(view: View, result: CleanResult): string {
   const { database, dropped, kept, applied, types } = result
   return lines(
-    `Dropped ${dropped.length} objects of ${database} with all data.`,
+    `Dropped ${dropped.length === 1 ? '1 object' : `${dropped.length} objects`} of ${database} with all data.`,
     ...(kept.length === 0 ? [] : [`Kept, since another role owns it: ${kept.join(', ')}`]),
     styled(view, 'green', `Applied ${countMigrations(applied)}.`),
     ...renderTypes(view, types),
@@ -198,8 +199,8 @@ function countMigrations(completed: readonly CompletedMigration[]): string {
 
 /** `12 ms`, `3.4 s`, `2 min 5 s`. */
 export function formatDuration(durationMs: number): string {
-  if (durationMs < 1000) return `${Math.round(durationMs)} ms`
-  if (durationMs < 60_000) return `${(durationMs / 1000).toFixed(1)} s`
+  if (Math.round(durationMs) < 1000) return `${Math.round(durationMs)} ms`
+  if (durationMs < 59_950) return `${(durationMs / 1000).toFixed(1)} s`
   const seconds = Math.round(durationMs / 1000)
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
