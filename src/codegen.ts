@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
-import { HISTORY_TABLE } from './history.ts'
+import { HISTORY_TABLE } from './migration.ts'
 import { diffTypes } from './type-diff.ts'
 
 /** The generated file's name in the folder for generated files. */

@@ -38,10 +38,12 @@ export function classifyConnectionError(error: unknown, target: ServerTarget): C
 
   const transient = TRANSIENT.get(code)
   if (transient !== undefined) return { kind: 'retry', reason: transient }
-  if (code === CANNOT_CONNECT_NOW) return { kind: 'retry', reason: 'the server is starting up' }
+  if (code === CANNOT_CONNECT_NOW) return { kind: 'retry', reason: message }
   if (code === TOO_MANY_CONNECTIONS) return { kind: 'retry', reason: 'too many connections' }
-  if (/timeout expired|Connection terminated/.test(message))
+  if (/timeout expired|connection timeout/.test(message))
     return { kind: 'retry', reason: 'no answer' }
+  if (message.includes('Connection terminated'))
+    return { kind: 'retry', reason: 'connection closed' }
   if (code === INVALID_CATALOG_NAME) return { kind: 'missing-database' }
 
   if (code === 'ENOTFOUND') {

@@ -8,6 +8,7 @@ import { type EmbeddedServer, runningServer, startServer } from './embedded.ts'
 import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
 import { serverProblem } from './failure.ts'
+import { HISTORY_TABLE } from './migration.ts'
 
 /** An open connection to the target, and what it said of itself when it was opened. */
 export interface Database {
@@ -28,6 +29,8 @@ const APPLICATION_NAME = 'federation-migrate'
 /** The database that every PostgreSQL server has, for creating another one. */
 const MAINTENANCE_DATABASE = 'postgres'
 const RETRY_PAUSE_MS = 200
+/** No attempt gets less than this, however little is left of the whole wait. */
+const ATTEMPT_MS = 1000
 /** A wait shorter than this is not worth telling. */
 const QUIET_WAIT_MS = 1000
 
@@ -122,15 +125,32 @@ export function embeddedTarget(server: EmbeddedServer, database: string): Server
   }
 }
 
+interface ConnectionFacts {
+  readonly schema: string | null
+  readonly role: string
+  readonly version: number
+}
+
+/**
+ * A migration that creates a schema named like the role puts it before all others in the default
+ * search_path ("$user", public). The history stays where it is, unless that schema is named outright.
+ */
+const CONNECTION_FACTS = `
+  select current_user as role, current_setting('server_version_num')::int as version,
+    coalesce(
+      case when current_schema() = current_user and current_setting('search_path') like '%"$user"%' then (
+        select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where c.oid = to_regclass('${HISTORY_TABLE}'))
+      end,
+      current_schema()) as schema`
+
 async function describeConnection(
   client: pg.Client,
   target: ServerTarget,
   config: Config,
   report: Report,
 ): Promise<Database> {
-  const { rows } = await client.query<{ schema: string | null; role: string; version: number }>(
-    `select current_schema() as schema, current_user as role, current_setting('server_version_num')::int as version`,
-  )
+  const { rows } = await client.query<ConnectionFacts>(CONNECTION_FACTS)
   const facts = rows[0]
   if (facts?.schema === undefined || facts.schema === null) {
     await closeClient(client)
@@ -198,7 +218,7 @@ function newClient(target: ServerTarget, timeoutMs: number): pg.Client {
     user: target.user,
     password: target.password,
     application_name: APPLICATION_NAME,
-    connectionTimeoutMillis: Math.max(1, Math.ceil(timeoutMs)),
+    connectionTimeoutMillis: Math.max(ATTEMPT_MS, Math.ceil(timeoutMs)),
     keepAlive: true,
     types: columnParsers,
     ssl: tlsOptions(target),
@@ -229,8 +249,9 @@ function certificateAuthorities(target: ServerTarget): { ca?: string } {
 }
 
 async function createDatabase(target: ServerTarget, config: Config, report: Report): Promise<void> {
-  const client = await connect({ ...target, database: MAINTENANCE_DATABASE }, config, report, false)
+  let client: pg.Client | undefined
   try {
+    client = await connect({ ...target, database: MAINTENANCE_DATABASE }, config, report, false)
     await client.query(`create database ${client.escapeIdentifier(target.database)}`)
     report({ type: 'database-created', database: target.database })
   } catch (error) {
@@ -250,7 +271,7 @@ async function createDatabase(target: ServerTarget, config: Config, report: Repo
       },
     )
   } finally {
-    await closeClient(client)
+    if (client !== undefined) await closeClient(client)
   }
 }
 

@@ -1,10 +1,7 @@
 import pg from 'pg'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
-import type { AppliedMigration } from './migration.ts'
-
-/** The runner's own table, in the schema of the connection. */
-export const HISTORY_TABLE = 'migration_history'
+import { type AppliedMigration, HISTORY_TABLE } from './migration.ts'
 
 /** SQLSTATE (PostgreSQL documentation, appendix A). */
 const UNDEFINED_COLUMN = '42703'

@@ -29,6 +29,9 @@ export interface MigrationFile {
   readonly checksum: string
 }
 
+/** The runner's own table, in the schema of the connection. */
+export const HISTORY_TABLE = 'migration_history'
+
 /** A row of migration_history, without the statements. */
 export interface AppliedMigration {
   readonly name: string

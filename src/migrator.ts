@@ -18,8 +18,7 @@ import type { Database } from './database.ts'
 import { prepareSession } from './dialect.ts'
 import { MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
-import { HISTORY_TABLE } from './history.ts'
-import { migrationNumber } from './migration.ts'
+import { HISTORY_TABLE, migrationNumber } from './migration.ts'
 import {
   asError,
   type CompletedMigration,

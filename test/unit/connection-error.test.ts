@@ -36,10 +36,10 @@ describe('classifyConnectionError', () => {
     ['EHOSTUNREACH', 'connect EHOSTUNREACH', 'host unreachable'],
     ['ENETUNREACH', 'connect ENETUNREACH', 'network unreachable'],
     ['EAI_AGAIN', 'getaddrinfo EAI_AGAIN db', 'name server not ready'],
-    ['57P03', 'the database system is starting up', 'the server is starting up'],
+    ['57P03', 'the database system is shutting down', 'the database system is shutting down'],
     ['53300', 'sorry, too many clients already', 'too many connections'],
     ['', 'timeout expired', 'no answer'],
-    ['', 'Connection terminated unexpectedly', 'no answer'],
+    ['', 'Connection terminated unexpectedly', 'connection closed'],
     ['', 'Connection terminated due to connection timeout', 'no answer'],
   ] as const) {
     it(`tries again after ${code || message}`, () => {
