@@ -68,12 +68,15 @@ function userName(): string {
   }
 }
 
+/** The line that is typed; empty where the person ends it with Ctrl-C or Ctrl-D instead. */
 async function ask(question: string): Promise<string> {
-  const { createInterface } = await import('node:readline/promises')
+  const { createInterface } = await import('node:readline')
   const prompt = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return await prompt.question(question)
-  } finally {
-    prompt.close()
-  }
+  return new Promise((resolve) => {
+    prompt.once('close', () => resolve(''))
+    prompt.question(question, (answer) => {
+      resolve(answer)
+      prompt.close()
+    })
+  })
 }

@@ -12,36 +12,43 @@ export interface CreateResult {
   readonly file: string
 }
 
-/** Numbers are padded to this many digits, as long as they fit. */
+/** Numbers have at least this many digits, and at least as many as the highest one that is there. */
 const DIGITS = 3
 
 /**
  * Writes the next numbered migration from the template. Never overwrites a file.
- * Throws `usage` for a description that can't be part of a name.
+ * Throws `usage` for a description that can't be part of a name, and where the file can't be written.
  */
 export async function create(config: Config, description: string): Promise<CreateResult> {
+  const { migrationsDir } = config
   const words = description
     .trim()
     .toLowerCase()
-    .replace(/[\s-]+/g, '_')
     .replace(/\.ts$/, '')
-  await mkdir(config.migrationsDir, { recursive: true })
-  const numbers = listNames(config.migrationsDir).map((name) => migrationNumber(name) ?? 0)
-  const next = Math.max(0, ...numbers) + 1
-  const name = `${String(next).padStart(DIGITS, '0')}_${words}`
-  if (migrationNumber(name) === undefined) {
+    .replace(/[\s-]+/g, '_')
+  if (migrationNumber(`1_${words}`) === undefined) {
     throw new MigrationError('usage', `"${description}" can't be part of a migration's name`, {
-      hint: `Files are named ${NAMING_RULE}.`,
+      hint: `Give the words without a number: files are named ${NAMING_RULE}.`,
     })
   }
-  const file = join(config.migrationsDir, `${name}.ts`)
   try {
+    await mkdir(migrationsDir, { recursive: true })
+    const name = `${nextNumber(listNames(migrationsDir))}_${words}`
+    const file = join(migrationsDir, `${name}.ts`)
     await writeFile(file, TEMPLATE, { flag: 'wx' })
+    return { name, file }
   } catch (cause) {
+    if (cause instanceof MigrationError) throw cause
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new MigrationError('usage', `can't write ${file}: ${reason}`, { cause })
+    throw new MigrationError('usage', `can't write a migration: ${reason}`, { cause })
   }
-  return { name, file }
+}
+
+function nextNumber(names: readonly string[]): string {
+  const [highest] = names
+    .map((name) => ({ number: migrationNumber(name) ?? 0, width: name.indexOf('_') }))
+    .sort((a, b) => b.number - a.number)
+  return String((highest?.number ?? 0) + 1).padStart(Math.max(DIGITS, highest?.width ?? 0), '0')
 }
 
 const TEMPLATE = `/** What this changes, and why, in one sentence. */

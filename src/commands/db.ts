@@ -86,12 +86,24 @@ export async function quickStart(
 
 function formatUrl(target: ServerTarget): string {
   const { host, port, database, user, password, tls, tlsCaFile, options } = target
-  const url = new URL(`postgres://${host.includes(':') ? `[${host}]` : host}:${port}`)
-  url.username = encodeURIComponent(user)
-  url.password = encodeURIComponent(password)
-  url.pathname = `/${encodeURIComponent(database)}`
+  // The folder of a Unix socket is no host name: it goes into the query, as libpq reads it.
+  const isSocket = host.startsWith('/')
+  const hostname = isSocket ? 'localhost' : host.includes(':') ? `[${host}]` : host
+  const url = new URL(`postgres://${hostname}:${port}`)
+  url.username = encode(user)
+  url.password = encode(password)
+  url.pathname = `/${encode(database)}`
+  if (isSocket) url.searchParams.set('host', host)
   if (tls !== 'disable') url.searchParams.set('sslmode', tls)
   if (tlsCaFile !== undefined) url.searchParams.set('sslrootcert', tlsCaFile)
   if (options !== undefined) url.searchParams.set('options', options)
   return url.href
+}
+
+/** Percent-encoded so that no shell finds anything in it either (RFC 3986, section 2.2). */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
 }

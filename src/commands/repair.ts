@@ -1,4 +1,5 @@
 import { type ChangeKind, explainChange } from '../changed-file.ts'
+import { loadMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
 import { withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
@@ -19,8 +20,8 @@ export interface RepairResult {
 /**
  * Accepts a file that changed after it was applied: the history takes its checksum, and keeps who
  * accepted it, when and why. The schema is not touched.
- * Throws `usage` for a migration that is unknown or not applied, and `history_mismatch` where its file
- * is gone.
+ * Throws `usage` for a migration that is unknown or not applied, `history_mismatch` where its file is
+ * gone, and `invalid_migration` where it can't be loaded.
  */
 export async function repair(
   context: Context,
@@ -49,6 +50,8 @@ export async function repair(
             hint: 'Only a file that changed after it was applied can be accepted.',
           })
         case 'changed': {
+          // A file that can't be loaded could not be rolled back either.
+          await loadMigrations([entry.file])
           const difference = await explainChange(database, entry.file)
           await recordRepair(database, name, {
             reason: options.reason,
