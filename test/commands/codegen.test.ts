@@ -1,0 +1,105 @@
+import { readdir, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createTestProject, tableMigration, type TestProject } from '../support/project.ts'
+
+describe('codegen', () => {
+  let project: TestProject
+  let database: TestDatabase
+
+  const run = (...args: readonly string[]) => project.run(args, { DATABASE_URL: database.url })
+
+  beforeEach(async () => {
+    project = await createTestProject({
+      'migrations/001_patients.ts': tableMigration('patients'),
+    })
+    database = await createTestDatabase()
+  })
+  afterEach(async () => {
+    await database.drop()
+    await project.dispose()
+  })
+
+  it('writes the types, says how they changed, and leaves nothing else behind', async () => {
+    await database.query('create table visits (id integer primary key, room text)')
+    const first = await run('codegen')
+    expect(first).to.deep.equal({
+      exitCode: 0,
+      stdout: 'Wrote generated/db.ts\n  + visits (2 columns)\n',
+      stderr: '',
+    })
+    await database.query(
+      'alter table visits drop room, add hospital_id uuid, alter id type text, add "odd name" date[]',
+    )
+    const second = await run('codegen')
+    expect(second.stdout).to.equal(`Wrote generated/db.ts
+  + visits.hospital_id: string | null
+  ~ visits.id: number -> string
+  + visits.odd name: string[] | null
+  - visits.room: string | null
+`)
+    expect(await readdir(join(project.root, 'generated'))).to.deep.equal(['db.ts'])
+  })
+
+  it('does not touch a file that is right', async () => {
+    await run('up')
+    const file = join(project.root, 'generated/db.ts')
+    await utimes(file, 1000, 1000)
+    const before = await stat(file)
+    const { exitCode, stdout } = await run('codegen')
+    expect(exitCode).to.equal(0)
+    expect(stdout).to.equal('generated/db.ts is what the database gives.\n')
+    await run('up')
+    const { mtimeMs, ino } = await stat(file)
+    expect({ mtimeMs, ino }).to.deep.equal({ mtimeMs: before.mtimeMs, ino: before.ino })
+  })
+
+  it('makes right what someone edited by hand, also in up with nothing to apply', async () => {
+    await run('up')
+    const right = await project.read('generated/db.ts')
+    for (const command of ['codegen', 'up']) {
+      await project.write('generated/db.ts', right.replace('number', 'string'))
+      const { stdout } = await run(command)
+      expect(stdout).to.include('  ~ patients.id: string -> number\n')
+      expect(await project.read('generated/db.ts')).to.equal(right)
+    }
+  })
+
+  it('notices a change to the schema that no migration made', async () => {
+    await run('up')
+    await database.query('alter table patients add nickname text')
+    const { stdout } = await run('up')
+    expect(stdout).to.include('+ patients.nickname: string | null')
+  })
+
+  it('writes to --out and GENERATED_DIR', async () => {
+    await run('codegen', '--out', join(project.root, 'deep/types'))
+    expect(await project.read('deep/types/db.ts')).to.include('export interface DB')
+    await project.run(['codegen'], { DATABASE_URL: database.url, GENERATED_DIR: 'elsewhere' })
+    expect(await project.read('elsewhere/db.ts')).to.include('export interface DB')
+  })
+
+  it('fails where it can’t write, and says that the migrations were applied', async () => {
+    await project.write('generated', 'a file where the folder should be')
+    const { exitCode, stdout, stderr } = await run('up')
+    expect(exitCode).to.equal(1)
+    expect(stdout).to.equal('')
+    expect(stderr.replace(/\d+ ms/, 'n ms')).to.equal(`  ↑ 001_patients n ms
+Error: can't write ${join(project.root, 'generated/db.ts')} (EEXIST)
+  applied, and kept: 001_patients
+Hint: Make the folder writable, name another with --out, or leave the types alone with --no-codegen.
+`)
+    const json = await run('codegen', '--json')
+    expect(json.exitCode).to.equal(1)
+    expect(JSON.parse(json.stdout).error.code).to.equal('codegen_failed')
+    expect((await run('status', '--check')).exitCode).to.equal(0)
+  })
+
+  it('does not create a database that is missing', async () => {
+    const env = { DATABASE_URL: database.url.replace(database.name, 'never_made') }
+    const { exitCode, stderr } = await project.run(['codegen'], env)
+    expect(exitCode).to.equal(1)
+    expect(stderr).to.match(/^Error: there is no database never_made on /)
+  })
+})
