@@ -44,6 +44,8 @@ export async function withLock<Result>(
   }
 }
 
+type LockClient = Awaited<ReturnType<Database['connect']>>
+
 /** The timeouts of an idle transaction, as many as the server has: either would free the lock. */
 const OPEN_TRANSACTION = `begin;
   select set_config(name, '0', true) from pg_settings
@@ -55,10 +57,13 @@ async function acquireLock(
   waitMs: number,
   report: Report,
 ): Promise<void> {
-  await client.query(OPEN_TRANSACTION)
   const deadline = performance.now() + waitMs
   let isWaitTold = false
-  while (!(await tryLock(client, key))) {
+  for (;;) {
+    await client.query(OPEN_TRANSACTION)
+    if (await tryLock(client, key)) return
+    // CREATE INDEX CONCURRENTLY waits for every transaction that had a snapshot: each try is one of its own.
+    await client.query('rollback')
     const holder = await describeHolder(client, key)
     if (performance.now() >= deadline) throw lockedError(holder, waitMs)
     if (!isWaitTold) report({ type: 'waiting-for-lock', holder })
@@ -67,11 +72,9 @@ async function acquireLock(
   }
 }
 
-type LockClient = Awaited<ReturnType<Database['connect']>>
-
 /**
- * Like all that is asked in this transaction a text without parameters: with them the server keeps a
- * portal open, and its snapshot would block CREATE INDEX CONCURRENTLY.
+ * A text without parameters: with them the server keeps a portal open in the transaction, and its
+ * snapshot would block CREATE INDEX CONCURRENTLY.
  */
 async function tryLock(client: LockClient, key: string): Promise<boolean> {
   const { rows } = await client.query<{ locked: boolean }>(

@@ -1,0 +1,221 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'chai'
+import pg from 'pg'
+import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import {
+  BARE_ENVIRONMENT,
+  type CommandOutput,
+  createTestProject,
+  migrationSource,
+  REPOSITORY,
+  tableMigration,
+  type TestProject,
+} from './support/project.ts'
+
+const WITHOUT_TRANSACTION = 'export const config = { transaction: false }\n'
+
+describe('one runner at a time', () => {
+  let project: TestProject
+  let database: TestDatabase
+
+  beforeEach(async () => {
+    ;[project, database] = await Promise.all([
+      createTestProject({ 'migrations/001_a.ts': tableMigration('a') }),
+      createTestDatabase(),
+    ])
+  })
+
+  afterEach(() => Promise.all([project.dispose(), database.drop()]))
+
+  const write = (name: string, text: string): Promise<void> =>
+    project.write(`migrations/${name}.ts`, text)
+  const spawnUp = (...args: readonly string[]): Promise<CommandOutput> =>
+    project.spawn(['up', '--no-codegen', ...args], { DATABASE_URL: database.url })
+  const applied = async (): Promise<readonly string[]> => {
+    const rows = await database.query<{ name: string }>(
+      'select name from migration_history order by 1',
+    )
+    return rows.map(({ name }) => name)
+  }
+
+  /** Waits until the query gives a row. */
+  const until = async (sql: string): Promise<void> => {
+    for (let i = 0; i < 200; i++) {
+      if ((await database.query(sql)).length > 0) return
+      await sleep(25)
+    }
+    throw new Error(`it never came: ${sql}`)
+  }
+
+  /** The program in a process that can be killed. */
+  const startUp = (): { readonly child: ChildProcess; readonly ended: Promise<unknown> } => {
+    const child = spawn(
+      process.execPath,
+      [join(REPOSITORY, 'dist/main.cjs'), 'up', '--no-codegen'],
+      {
+        cwd: project.root,
+        env: { ...BARE_ENVIRONMENT, DATABASE_URL: database.url },
+        stdio: 'ignore',
+      },
+    )
+    return { child, ended: once(child, 'close') }
+  }
+
+  const SLEEPING = `select from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and query like '%pg_sleep%' and state = 'active'`
+
+  /** A session that holds the lock as a runner does. */
+  const withHeldLock = async (use: (holder: pg.Client) => Promise<void>): Promise<void> => {
+    const holder = new pg.Client({
+      connectionString: database.url,
+      application_name: 'night-shift',
+    })
+    await holder.connect()
+    try {
+      await holder.query('begin')
+      await holder.query(
+        `select pg_advisory_xact_lock(hashtextextended('federation-migrate:"public"."migration_history"', 0))`,
+      )
+      await use(holder)
+    } finally {
+      await holder.end()
+    }
+  }
+
+  it('lets two that start together apply everything once', async () => {
+    await write(
+      '002_b',
+      migrationSource(
+        `await sql\`create table b as select 1 as id from pg_sleep(0.3)\`.execute(db)`,
+      ),
+    )
+    const outputs = await Promise.all([spawnUp(), spawnUp()])
+    expect(
+      outputs.map(({ exitCode }) => exitCode),
+      JSON.stringify(outputs),
+    ).to.eql([0, 0])
+    expect(
+      outputs.filter(({ stdout }) => stdout.startsWith('Applied 2 migrations')),
+    ).to.have.length(1)
+    expect(await applied()).to.eql(['001_a', '002_b'])
+  })
+
+  it('lets ten that start together apply everything once', async () => {
+    const outputs = await Promise.all(Array.from({ length: 10 }, () => spawnUp()))
+    expect(outputs.map(({ exitCode }) => exitCode)).to.eql(Array.from({ length: 10 }, () => 0))
+    expect(outputs.filter(({ stdout }) => stdout.startsWith('Applied 1 '))).to.have.length(1)
+    expect(await applied()).to.eql(['001_a'])
+  })
+
+  it('gives up after --lock-wait, names the holder and changes nothing', async () => {
+    await withHeldLock(async () => {
+      const { exitCode, stdout, stderr } = await project.run(
+        ['up', '--no-codegen', '--lock-wait', '0.5'],
+        { DATABASE_URL: database.url },
+      )
+      expect({ exitCode, stdout }).to.eql({ exitCode: 5, stdout: '' })
+      const holder = String.raw`night-shift \(pid \d+\) from [\d.:]+, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+`
+      expect(stderr).to.match(new RegExp(`^Waiting for ${holder} …\n`))
+      expect(stderr).to.match(
+        new RegExp(
+          `Error: another runner holds the lock, and did not finish within 0.5 s: ${holder}\n`,
+        ),
+      )
+      expect(stderr).to.contain('--lock-wait')
+      expect(await database.query(`select to_regclass('migration_history') as history`)).to.eql([
+        { history: null },
+      ])
+    })
+  })
+
+  it('does not wait where there is nothing to do', async () => {
+    await spawnUp()
+    await withHeldLock(async () => {
+      const { exitCode } = await spawnUp('--lock-wait', '0')
+      expect(exitCode).to.equal(0)
+    })
+  })
+
+  it('is no obstacle to CREATE INDEX CONCURRENTLY, nor is a second runner that waits', async () => {
+    await write(
+      '002_index',
+      migrationSource(
+        `await sql\`select pg_sleep(1.5)\`.execute(db)
+         await sql\`create index concurrently a_id on a (id)\`.execute(db)`,
+      ) + WITHOUT_TRANSACTION,
+    )
+    const first = spawnUp()
+    await until(SLEEPING)
+    const outputs = await Promise.all([first, spawnUp('--lock-wait', '20')])
+    expect(
+      outputs.map(({ exitCode }) => exitCode),
+      JSON.stringify(outputs),
+    ).to.eql([0, 0])
+    expect(outputs[1].stderr).to.contain('Waiting for federation-migrate (pid ')
+    expect(await applied()).to.eql(['001_a', '002_index'])
+    expect(await database.query('select indexrelid from pg_index where not indisvalid')).to.eql([])
+  })
+
+  it('decides again what is pending once it has the lock', async () => {
+    await spawnUp()
+    await write('002_b', tableMigration('b'))
+    await withHeldLock(async (holder) => {
+      const waiting = spawnUp()
+      await until(
+        `select from pg_stat_activity where query like '%pg_locks%' and application_name = 'federation-migrate' and datname = current_database()`,
+      )
+      // What a rollback does that was quicker.
+      await holder.query('delete from migration_history')
+      await holder.query('drop table a')
+      await holder.query('commit')
+      const { exitCode, stdout } = await waiting
+      expect(exitCode).to.equal(0)
+      expect(stdout).to.contain('Applied 2 migrations')
+    })
+    expect(await applied()).to.eql(['001_a', '002_b'])
+  })
+
+  it('stops when the connection that holds the lock is lost', async () => {
+    await write(
+      '002_b',
+      migrationSource(`await sql\`create table b as select 1 as id from pg_sleep(5)\`.execute(db)`),
+    )
+    const running = spawnUp()
+    await until(SLEEPING)
+    await database.query(
+      `select pg_terminate_backend(pid) from pg_locks
+        where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
+    )
+    const { exitCode, stderr } = await running
+    expect(exitCode).to.equal(1)
+    expect(stderr).to.contain('the connection that held the lock was lost: the run was stopped')
+    expect(await applied()).to.eql(['001_a'])
+  })
+
+  it('goes on after a runner that was killed in the middle of a migration', async () => {
+    await write(
+      '002_b',
+      migrationSource(
+        `await sql\`create table b (id integer)\`.execute(db)
+         await sql\`select pg_sleep(case when current_setting('application_name') = 'federation-migrate' and not exists (select from killed) then 60 else 0 end)\`.execute(db)`,
+      ),
+    )
+    await database.query('create table killed ()')
+    const { child, ended } = startUp()
+    await until(SLEEPING)
+    child.kill('SIGKILL')
+    await ended
+    await database.query('insert into killed default values')
+    const startedAt = performance.now()
+    const { exitCode, stderr, stdout } = await spawnUp()
+    expect(exitCode, stderr).to.equal(0)
+    expect(stdout).to.contain('Applied 1 migration ')
+    expect(await applied()).to.eql(['001_a', '002_b'])
+    // The server noticed that its client is gone, and did not sleep to the end of the minute.
+    expect(performance.now() - startedAt).to.be.below(10_000)
+  })
+})
