@@ -13,9 +13,10 @@ import {
   SelectQueryNode,
   type TableMetadata,
 } from 'kysely'
+import { refuseAwaitedBuilders } from './awaited-builder.ts'
 import type { LoadedMigration } from './compile.ts'
 import type { Database } from './database.ts'
-import { prepareSession } from './dialect.ts'
+import { createKysely, prepareSession } from './dialect.ts'
 import { MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
 import { HISTORY_TABLE, migrationNumber } from './migration.ts'
@@ -53,6 +54,7 @@ export async function runMigrations(
   const completed: CompletedMigration[] = []
   let failure: MigrationRun['failure']
   try {
+    refuseAwaitedBuilders(createKysely({ client: database.client, scope: undefined }))
     const resetSession = await prepareSession(database.client)
     const run: Run = { ...options, database, resetSession, rejections }
     for (const group of groupsOfEqualWidth(migrations)) {

@@ -319,7 +319,26 @@ export async function createBroken(db: Kysely<any>): Promise<void> {
     })
   })
 
-  it('warns of a migration that sent nothing: a forgotten execute()', async () => {
+  describe('a forgotten execute() fails the migration with its line:', () => {
+    for (const built of [
+      `db.schema.createTable('b').addColumn('id', 'integer')`,
+      `db.schema.alterTable('a').addColumn('name', 'text')`,
+      `db.schema.alterTable('a').addForeignKeyConstraint('a_id', ['id'], 'a', ['id'])`,
+      `db.schema.createIndex('b').on('a').column('id')`,
+      `db.insertInto('a').values({ id: 1 })`,
+      `db.updateTable('a').set({ id: 1 })`,
+      `db.selectFrom('a').selectAll()`,
+      'sql`create table b (id integer)`',
+    ]) {
+      it(built, async () => {
+        const stderr = await failure(`await ${send('select 1')}\n  await ${built}`)
+        expect(stderr).to.match(/002_b failed: .*awaited without \.execute\(\)/)
+        expect(stderr).to.contain('at migrations/002_b.ts:4:')
+      })
+    }
+  })
+
+  it('warns of a migration that sent nothing', async () => {
     await write('002_b', migrationSource(`db.schema.createTable('b').addColumn('id', 'integer')`))
     const { exitCode, stderr } = await up()
     expect(exitCode).to.equal(0)
