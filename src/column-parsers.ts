@@ -6,6 +6,7 @@ const DATE_ARRAY = 1182
 const NUMERIC_ARRAY = 1231
 const TEXT_ARRAY = 1009
 const TIMESTAMPS = [1114, 1184]
+const TIMESTAMP_ARRAYS = [1115, 1185]
 
 /** The last moment that a Date can hold: ECMA-262, "Time Values and Time Range". */
 const LAST_TIME = 8.64e15
@@ -22,24 +23,30 @@ export const columnParsers: pg.CustomTypesConfig = {
       if (oid === DATE) return asText
       if (oid === DATE_ARRAY || oid === NUMERIC_ARRAY) return parserOf(TEXT_ARRAY)
       if (TIMESTAMPS.includes(oid)) return asDate(parserOf(oid))
+      if (TIMESTAMP_ARRAYS.includes(oid)) return asDates(parserOf(oid))
     }
     return parserOf(oid, format)
   },
 }
 
+type Parse = (text: string) => unknown
+
 /** pg's own parser; its declarations know fewer OIDs than it does. */
-const parserOf = pg.types.getTypeParser as (
-  oid: number,
-  format?: 'text' | 'binary',
-) => (text: string) => unknown
+const parserOf = pg.types.getTypeParser as (oid: number, format?: 'text' | 'binary') => Parse
 
 function asText(text: string): string {
   return text
 }
 
-function asDate(parse: (text: string) => unknown): (text: string) => unknown {
-  return (text) => {
-    const time = parse(text)
-    return typeof time === 'number' ? new Date(Math.sign(time) * LAST_TIME) : time
-  }
+function asDate(parse: Parse): Parse {
+  return (text) => finite(parse(text))
+}
+
+function asDates(parse: Parse): Parse {
+  return (text) => (parse(text) as unknown[]).map(finite)
+}
+
+/** pg reads an infinite timestamp as an infinite number. */
+function finite(time: unknown): unknown {
+  return typeof time === 'number' ? new Date(Math.sign(time) * LAST_TIME) : time
 }

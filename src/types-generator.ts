@@ -82,9 +82,14 @@ async function readCatalogFacts(db: MigrationDatabase): Promise<CatalogFacts> {
   }
 }
 
+/** Types that pg reads, or leaves as they are, but whose arrays it has no parser for: pg-types, textParsers.js. */
+const UNPARSED_ARRAYS: ReadonlySet<string> = new Set(
+  'bit box circle line lseg path polygon tsquery tsvector txid_snapshot varbit xml'.split(' '),
+)
+
 /**
  * Leaves the history table out, keeps comments from ending the comment they are written into, and
- * types arrays that pg has no parser for (of enums and domains) as the text that they arrive as.
+ * types arrays that pg has no parser for (of enums, domains and rare types) as the text that they arrive as.
  */
 function truthful(
   metadata: DatabaseMetadata,
@@ -97,7 +102,8 @@ function truthful(
   )
   for (const column of metadata.tables.flatMap(({ columns }) => columns)) {
     if (column.comment !== null) column.comment = commentText(column.comment)
-    if (column.isArray && !(column.dataType in knownTypes)) {
+    const isParsed = column.dataType in knownTypes && !UNPARSED_ARRAYS.has(column.dataType)
+    if (column.isArray && !isParsed) {
       column.isArray = false
       column.dataType = 'text'
       column.enumValues = null

@@ -1,0 +1,565 @@
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'chai'
+import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
+import type { DB } from '../generated/db.ts'
+import { createFederationDb } from '../src/federation-db.ts'
+import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { createTestProject, REPOSITORY, type TestProject } from './support/project.ts'
+
+const run = promisify(execFile)
+
+/** The first and the last moment that a Date can hold. */
+const FIRST_DATE = new Date(-8.64e15)
+const LAST_DATE = new Date(8.64e15)
+
+/** What a column of a type is typed as when it is read, and the values that some SQL gives. */
+interface Sample {
+  readonly type: string
+  readonly read: string
+  readonly values: readonly (readonly [sql: string, value: unknown])[]
+}
+
+const SAMPLES: readonly Sample[] = [
+  // Those of the core schema.
+  {
+    type: 'uuid',
+    read: 'string',
+    values: [[`'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'`, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11']],
+  },
+  {
+    type: 'varchar(20)',
+    read: 'string',
+    values: [
+      [`''`, ''],
+      [`'Zoë'`, 'Zoë'],
+    ],
+  },
+  { type: 'text', read: 'string', values: [[`'a\nb'`, 'a\nb']] },
+  { type: 'integer', read: 'number', values: [['-2147483648', -2147483648]] },
+  {
+    type: 'boolean',
+    read: 'boolean',
+    values: [
+      ['true', true],
+      ['false', false],
+    ],
+  },
+  {
+    type: 'date',
+    read: 'string',
+    values: [
+      [`'1956-03-25'`, '1956-03-25'],
+      [`'0044-03-15 BC'`, '0044-03-15 BC'],
+      [`'infinity'`, 'infinity'],
+    ],
+  },
+  {
+    type: 'timestamptz',
+    read: 'Date',
+    values: [
+      [`'2026-03-29 02:30:00.123456+02'`, new Date('2026-03-29T00:30:00.123Z')],
+      [`'1883-11-18 12:03:58-04:56:02'`, new Date('1883-11-18T17:00:00Z')],
+      [`'0044-03-15 12:00:00+00 BC'`, new Date('-000043-03-15T12:00:00Z')],
+      [`'infinity'`, LAST_DATE],
+      [`'-infinity'`, FIRST_DATE],
+    ],
+  },
+  {
+    type: 'jsonb',
+    read: 'JsonValue',
+    values: [
+      [`'{"a": [1, null]}'`, { a: [1, null] }],
+      [`'[{"a": 1}, "b"]'`, [{ a: 1 }, 'b']],
+      [`'"text"'`, 'text'],
+      [`'1.5'`, 1.5],
+      [`'true'`, true],
+      [`'null'`, null],
+    ],
+  },
+  {
+    type: 'text[]',
+    read: 'string[]',
+    values: [
+      [`'{}'`, []],
+      [`array['E11.9', 'a,"b', '']`, ['E11.9', 'a,"b', '']],
+    ],
+  },
+
+  // What later migrations may use.
+  { type: 'smallint', read: 'number', values: [['7', 7]] },
+  { type: 'bigint', read: 'string', values: [['9007199254740993', '9007199254740993']] },
+  {
+    type: 'bigint[]',
+    read: 'string[]',
+    values: [[`'{-9007199254740993}'`, ['-9007199254740993']]],
+  },
+  {
+    type: 'real',
+    read: 'number',
+    values: [
+      ['1.5', 1.5],
+      [`'NaN'`, NaN],
+    ],
+  },
+  { type: 'double precision', read: 'number', values: [[`'-infinity'`, -Infinity]] },
+  {
+    type: 'numeric',
+    read: 'string',
+    values: [
+      ['0.10', '0.10'],
+      [`'NaN'`, 'NaN'],
+    ],
+  },
+  {
+    type: 'numeric[]',
+    read: 'string[]',
+    values: [[`'{0.10,12345678901234567890.5}'`, ['0.10', '12345678901234567890.5']]],
+  },
+  { type: 'money', read: 'string', values: [['1.5::numeric', '$1.50']] },
+  { type: 'char(3)', read: 'string', values: [[`'a'`, 'a  ']] },
+  { type: 'oid', read: 'number', values: [['4294967295', 4294967295]] },
+  { type: 'integer[]', read: 'number[]', values: [[`'{1,2}'`, [1, 2]]] },
+  { type: 'boolean[]', read: 'boolean[]', values: [[`'{t,f}'`, [true, false]]] },
+  {
+    type: 'uuid[]',
+    read: 'string[]',
+    values: [
+      [`'{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}'`, ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11']],
+    ],
+  },
+  {
+    type: 'date[]',
+    read: 'string[]',
+    values: [[`'{1956-03-25,infinity}'`, ['1956-03-25', 'infinity']]],
+  },
+  {
+    type: 'timestamptz[]',
+    read: 'Date[]',
+    values: [
+      [
+        `'{2026-03-01 00:00:00+00,infinity,-infinity}'`,
+        [new Date('2026-03-01'), LAST_DATE, FIRST_DATE],
+      ],
+    ],
+  },
+  {
+    type: 'timestamp',
+    read: 'Date',
+    values: [
+      [`'2026-03-01 12:00'`, new Date(2026, 2, 1, 12)],
+      [`'infinity'`, LAST_DATE],
+    ],
+  },
+  { type: 'timestamp[]', read: 'Date[]', values: [[`'{infinity}'`, [LAST_DATE]]] },
+  { type: 'time', read: 'string', values: [[`'24:00'`, '24:00:00']] },
+  { type: 'timetz', read: 'string', values: [[`'12:00+02'`, '12:00:00+02']] },
+  { type: 'time[]', read: 'string[]', values: [[`'{12:00}'`, ['12:00:00']]] },
+  { type: 'bytea', read: 'Buffer', values: [[`'\\x00ff'`, Buffer.from([0, 255])]] },
+  {
+    type: 'bytea[]',
+    read: 'Buffer[]',
+    values: [[`array['\\x00ff'::bytea]`, [Buffer.from([0, 255])]]],
+  },
+  { type: 'json', read: 'JsonValue', values: [[`'[1]'`, [1]]] },
+  {
+    type: 'jsonb[]',
+    read: 'JsonValue[]',
+    values: [[`array['{"a": 1}'::jsonb, '"b"']`, [{ a: 1 }, 'b']]],
+  },
+  { type: 'inet', read: 'string', values: [[`'10.0.0.1/8'`, '10.0.0.1/8']] },
+  { type: 'inet[]', read: 'string[]', values: [[`'{10.0.0.1}'`, ['10.0.0.1']]] },
+  { type: 'cidr', read: 'string', values: [[`'10.0.0.0/8'`, '10.0.0.0/8']] },
+  { type: 'macaddr', read: 'string', values: [[`'08:00:2b:01:02:03'`, '08:00:2b:01:02:03']] },
+  { type: 'bit(3)', read: 'string', values: [[`'101'`, '101']] },
+  { type: 'bit(3)[]', read: 'string', values: [[`'{101}'`, '{101}']] },
+  { type: 'xml', read: 'string', values: [[`'<a/>'`, '<a/>']] },
+  { type: 'xml[]', read: 'string', values: [[`array['<a/>'::xml]`, '{<a/>}']] },
+  { type: 'point', read: 'Point', values: [[`'(1,2.5)'`, { x: 1, y: 2.5 }]] },
+  { type: 'point[]', read: 'Point[]', values: [[`array['(1,2)'::point]`, [{ x: 1, y: 2 }]]] },
+  { type: 'circle', read: 'Circle', values: [[`'<(1,2),3>'`, { x: 1, y: 2, radius: 3 }]] },
+  { type: 'circle[]', read: 'string', values: [[`array['<(1,2),3>'::circle]`, '{"<(1,2),3>"}']] },
+  { type: 'box', read: 'string', values: [[`'(1,1),(0,0)'`, '(1,1),(0,0)']] },
+  {
+    type: 'polygon[]',
+    read: 'string',
+    values: [[`array['((0,0),(1,1))'::polygon]`, '{"((0,0),(1,1))"}']],
+  },
+  { type: 'tsvector', read: 'string', values: [[`'a b'`, `'a' 'b'`]] },
+  { type: 'tsvector[]', read: 'string', values: [[`array['a'::tsvector]`, `{'a'}`]] },
+  { type: 'int4range', read: 'string', values: [[`'[1,2]'`, '[1,3)']] },
+  { type: 'name', read: 'string', values: [[`'a'`, 'a']] },
+  { type: 'citext', read: 'string', values: [[`'Ab'`, 'Ab']] },
+  { type: 'citext[]', read: 'string', values: [[`'{Ab}'`, '{Ab}']] },
+  {
+    type: 'severity',
+    read: `'mild' | 'it''s "bad" \\\\'`.replace(`it''s`, `it\\'s`),
+    values: [
+      [`'mild'`, 'mild'],
+      [`'it''s "bad" \\'`, `it's "bad" \\`],
+    ],
+  },
+  { type: 'severity[]', read: 'string', values: [[`'{mild}'`, '{mild}']] },
+  { type: 'npi', read: 'string', values: [[`'1234567893'`, '1234567893']] },
+  { type: 'strict_npi', read: 'string', values: [[`'1234567893'`, '1234567893']] },
+  { type: 'npi[]', read: 'string', values: [[`'{1234567893}'`, '{1234567893}']] },
+  { type: 'birth', read: 'string', values: [[`'1956-03-25'`, '1956-03-25']] },
+  { type: 'codes', read: 'string[]', values: [[`'{a,b}'`, ['a', 'b']]] },
+  { type: 'amount', read: 'string', values: [['0.10', '0.10']] },
+  { type: 'how_bad', read: 'Severity', values: [[`'mild'`, 'mild']] },
+  { type: 'dose', read: 'string', values: [[`row(1.50, 'mg')`, '(1.50,mg)']] },
+  { type: 'clinic.ward', read: `'a' | 'b'`, values: [[`'a'`, 'a']] },
+]
+
+const INTERVALS = [
+  [`'1 day 02:00:00.5'`, { days: 1, hours: 2, milliseconds: 500 }],
+  [`'1 year -3 mons'`, { months: 9 }],
+] as const
+
+/** A schema with what SAMPLES need, and with everything that could trip the generator. */
+const SCHEMA = [
+  `create extension citext`,
+  `create schema clinic`,
+  `create type severity as enum ('mild', 'it''s "bad" \\')`,
+  `create type clinic.ward as enum ('a', 'b')`,
+  `create domain npi as text`,
+  `create domain strict_npi as npi check (value ~ '^[0-9]{10}$')`,
+  `create domain birth as date`,
+  `create domain codes as text[]`,
+  `create domain amount as numeric`,
+  `create domain how_bad as severity`,
+  `create type dose as (amount numeric, unit text)`,
+  `create table samples (id integer primary key, span interval, spans interval[],
+     ${SAMPLES.map(({ type }, i) => `c${i} ${type}`).join(', ')})`,
+  `create table notes (
+     always integer generated always as identity primary key,
+     by_default integer generated by default as identity,
+     number serial not null,
+     given text not null,
+     doubled text generated always as (given || given) stored,
+     doc jsonb not null,
+     docs jsonb[],
+     optional jsonb,
+     at timestamptz not null default now())`,
+  `comment on table notes is E'ends */ here\nand \`there\` \${x}\r\nthen * / \\\\ @deprecated'`,
+  `comment on column notes.given is E'*/ export const evil = 1 /*\nsecond \`line\`\r\nthird'`,
+  `comment on column notes.number is ''`,
+  `create view recent as select given, at from notes`,
+  `comment on view recent is 'view */ comment'`,
+  `create materialized view counted as select count(*) as n, max(given) as last from notes`,
+  `create table clinic.rooms (id integer primary key, ward clinic.ward not null, plan integer generated always as (1) stored)`,
+  `comment on table clinic.rooms is 'rooms of a clinic'`,
+  `create table clinic.migration_history (id integer)`,
+  `create table "Odd name-1" ("a b" integer not null, "class" text, "it's" text, "q""uote" text, "ünï" text, "1st" text, "__proto__" text, "back\\slash" text)`,
+  `create table "json" (id jsonb)`,
+  `create table "generated" (id serial)`,
+  `create table "timestamp" (at timestamptz)`,
+  `create table "column_type" (id serial)`,
+  `create table visit_notes (id integer)`,
+  `create table "visitNotes" (name text)`,
+  `create table "VisitNotes" (flag boolean)`,
+  `create table zebra (z text, t text, "ä" text, s text, "Z" text)`,
+  `create table tiger (id integer)`,
+  `create table sugar (id integer)`,
+  `create table parts (at date not null) partition by range (at)`,
+  `create table parts_2026 partition of parts for values from ('2026-01-01') to ('2027-01-01')`,
+  `create table migration_history (id integer)`,
+]
+
+async function compile(project: TestProject): Promise<string> {
+  const tsc = join(REPOSITORY, 'node_modules/.bin/tsc')
+  const options =
+    '--noEmit --skipLibCheck --strict --target es2022 --module nodenext --types node'.split(' ')
+  const files = ['check.ts', 'generated/db.ts'].map((file) => join(project.root, file))
+  try {
+    await run(tsc, [...options, ...files], { cwd: project.root })
+    return ''
+  } catch (error) {
+    return (error as { stdout: string }).stdout
+  }
+}
+
+describe('generated types', () => {
+  let project: TestProject
+  let database: TestDatabase
+
+  const generate = async (env: Readonly<Record<string, string>> = {}): Promise<string> => {
+    const { exitCode, stderr } = await project.spawn(['codegen'], {
+      DATABASE_URL: database.url,
+      ...env,
+    })
+    expect(exitCode, stderr).to.equal(0)
+    return project.read('generated/db.ts')
+  }
+  const createSchema = async (statements: readonly string[]): Promise<void> => {
+    await database.query(statements.join(';\n'))
+  }
+
+  beforeEach(async () => {
+    project = await createTestProject({ 'package.json': '{ "type": "module" }' })
+    database = await createTestDatabase()
+  })
+  afterEach(async () => {
+    await database.drop()
+    await project.dispose()
+  })
+
+  it('say what columns hold at run time, and what can be written', async () => {
+    await createSchema(SCHEMA)
+    await generate()
+    const columns = SAMPLES.map(
+      ({ read, type }, i) =>
+        `type C${i} = Expect<Equal<Row['c${i}'], ${type.startsWith('json') && !type.endsWith('[]') ? 'Kept' : `(${read}) | null`}>> // ${type}`,
+    )
+    await project.write(
+      'check.ts',
+      `import type { Insertable, Kysely, Selectable } from 'kysely'
+import type { IPostgresInterval } from 'postgres-interval'
+import type { Circle, DB, JsonValue, Point, Severity } from './generated/db.ts'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Expect<T extends true> = T
+type Kept = JsonValue
+type Row = Selectable<DB['samples']>
+${columns.join('\n')}
+type Span = Expect<Equal<Row['span'], IPostgresInterval | null>>
+type Spans = Expect<Equal<Row['spans'], IPostgresInterval[] | null>>
+
+type Note = Selectable<DB['notes']>
+type Read = Expect<Equal<Note, {
+  always: number; by_default: number; number: number; given: string; doubled: string | null
+  doc: JsonValue; docs: JsonValue[] | null; optional: JsonValue; at: Date
+}>>
+type Written = Expect<Equal<keyof Insertable<DB['notes']>, 'by_default' | 'number' | 'given' | 'doc' | 'docs' | 'optional' | 'at'>>
+type Views = Expect<Equal<Selectable<DB['recent']>, { given: string | null; at: Date | null }>>
+type Counted = Expect<Equal<Selectable<DB['counted']>, { n: string | null; last: string | null }>>
+type Rooms = Expect<Equal<Selectable<DB['clinic.rooms']>, { id: number; ward: 'a' | 'b'; plan: number | null }>>
+type Odd = Expect<Equal<keyof DB['Odd name-1'], 'a b' | 'class' | "it's" | 'q"uote' | 'ünï' | '1st' | '__proto__' | 'back\\\\slash'>>
+type NoHistory = Expect<Equal<'migration_history' extends keyof DB ? true : false, false>>
+type NoPartition = Expect<Equal<'parts_2026' extends keyof DB ? true : false, false>>
+type OtherHistory = Expect<Equal<Selectable<DB['clinic.migration_history']>, { id: number | null }>>
+type Names = Expect<Equal<
+  [Selectable<DB['json']>, Selectable<DB['generated']>, Selectable<DB['timestamp']>, Selectable<DB['column_type']>],
+  [{ id: JsonValue }, { id: number }, { at: Date | null }, { id: number }]
+>>
+type Alike = Expect<Equal<
+  [Selectable<DB['visit_notes']>, Selectable<DB['visitNotes']>, Selectable<DB['VisitNotes']>],
+  [{ id: number | null }, { name: string | null }, { flag: boolean | null }]
+>>
+
+export async function write(db: Kysely<DB>): Promise<void> {
+  const note = { given: 'x', doc: {} }
+  await db.insertInto('notes').values(note).execute()
+  await db.insertInto('notes').values({ ...note, doc: JSON.stringify([1]) }).execute()
+  await db.insertInto('notes').values({ ...note, doc: { list: [1, 'a', null] } }).execute()
+  await db.updateTable('notes').set({ doc: JSON.stringify('text'), optional: null }).execute()
+  // @ts-expect-error pg would send a PostgreSQL array
+  await db.insertInto('notes').values({ ...note, doc: [1] }).execute()
+  // @ts-expect-error a number is no JSON text
+  await db.insertInto('notes').values({ ...note, doc: 1 }).execute()
+  // @ts-expect-error generated always as identity
+  await db.insertInto('notes').values({ ...note, always: 1 }).execute()
+  // @ts-expect-error generated column
+  await db.insertInto('notes').values({ ...note, doubled: 'xx' }).execute()
+  // @ts-expect-error generated column
+  await db.updateTable('notes').set({ doubled: 'xx' }).execute()
+  // @ts-expect-error generated column in another schema
+  await db.insertInto('clinic.rooms').values({ id: 1, ward: 'a', plan: 1 }).execute()
+  // @ts-expect-error no such ward
+  await db.insertInto('clinic.rooms').values({ id: 1, ward: 'c' }).execute()
+}
+`,
+    )
+    expect(await compile(project)).to.equal('')
+
+    const db = createFederationDb<any>({ connectionString: database.url })
+    try {
+      for (const [i, { type, values }] of SAMPLES.entries()) {
+        for (const [text, value] of values) {
+          await sql.raw(`insert into samples (id, c${i}) values (0, ${text})`).execute(db)
+          const row = await db.deleteFrom('samples').returning(`c${i} as value`).executeTakeFirst()
+          expect(row?.value, `${type} ${text}`).to.deep.equal(value)
+        }
+      }
+      for (const [text, value] of INTERVALS) {
+        const insert = `insert into samples (id, span, spans) values (0, ${text}, array[${text}]::interval[])`
+        await sql.raw(insert).execute(db)
+        const row = await db.deleteFrom('samples').returningAll().executeTakeFirst()
+        expect({ ...row?.span }, text).to.deep.equal(value)
+        expect({ ...row?.spans[0] }, text).to.deep.equal(value)
+      }
+      await db
+        .insertInto('notes')
+        .values({ given: 'x', doc: JSON.stringify([1]) })
+        .execute()
+      expect(await db.selectFrom('counted').selectAll().execute()).to.deep.equal([
+        { n: '0', last: null },
+      ])
+    } finally {
+      await db.destroy()
+    }
+  })
+
+  it('keep comments of tables and columns', async () => {
+    await createSchema(SCHEMA)
+    const types = await generate()
+    expect(types).to.include('/**\n * rooms of a clinic\n */\nexport interface ClinicRooms {')
+    expect(types).to.include('/**\n * view *\\/ comment\n */\nexport interface Recent {')
+    expect(types).to.include(' * ends *\\/ here\n * and `there` ${x}\n')
+  })
+
+  it('are the same in every language, in every order of creation, and every time', async () => {
+    await createSchema(SCHEMA)
+    const types = await generate()
+    for (const env of [
+      { LC_ALL: 'et_EE.UTF-8' },
+      { LC_ALL: 'sv_SE.UTF-8', LANG: 'sv_SE.UTF-8' },
+      { LC_ALL: 'tr_TR.UTF-8', TZ: 'Pacific/Apia' },
+      { LC_ALL: 'C' },
+    ]) {
+      await project.remove('generated')
+      expect(await generate(env)).to.equal(types)
+    }
+
+    await database.drop()
+    database = await createTestDatabase()
+    const isTable = (statement: string): boolean => /^create table (?!parts_)/.test(statement)
+    await createSchema([
+      ...SCHEMA.filter((statement) => /^create (extension|schema|type|domain)/.test(statement)),
+      ...SCHEMA.filter(isTable).reverse(),
+      ...SCHEMA.filter(
+        (statement) =>
+          !isTable(statement) && !/^create (extension|schema|type|domain)/.test(statement),
+      ),
+    ])
+    await project.remove('generated')
+    expect(await generate()).to.equal(types)
+  })
+
+  it('leave the history out, wherever it is', async () => {
+    await database.query('create schema app')
+    await database.query(`alter database ${database.name} set search_path = app, public`)
+    await project.write(
+      'migrations/001_a.ts',
+      `import type { Kysely } from 'kysely'
+export async function up(db: Kysely<any>): Promise<void> {
+  await db.schema.createTable('mine').addColumn('id', 'integer').execute()
+}
+export const irreversible = 'a test'
+`,
+    )
+    expect((await project.run(['up'], { DATABASE_URL: database.url })).exitCode).to.equal(0)
+    const types = await project.read('generated/db.ts')
+    expect(types).to.match(/export interface DB \{\n {2}mine: Mine;\n\}/)
+  })
+
+  it('compile where there is no table at all', async () => {
+    const types = await generate()
+    expect(types).to.include('export interface DB {')
+    await project.write(
+      'check.ts',
+      `import type { DB } from './generated/db.ts'\nexport const none: DB = {}\n`,
+    )
+    expect(await compile(project)).to.equal('')
+  })
+})
+
+function readFileOf(path: string): Promise<string> {
+  return readFile(join(REPOSITORY, path), 'utf8')
+}
+
+type Equal<A, B> =
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- compares types exactly
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+
+describe('generated/db.ts', () => {
+  let database: TestDatabase
+  let db: Kysely<DB>
+
+  before(async () => {
+    database = await createTestDatabase()
+    db = createFederationDb<DB>({ connectionString: database.url })
+  })
+  after(async () => {
+    await db.destroy()
+    await database.drop()
+  })
+
+  it('is what migrations 001 to 005 give', async () => {
+    const project = await createTestProject()
+    try {
+      const committed = await readFileOf('generated/db.ts')
+      for (const file of await readdir(join(REPOSITORY, 'migrations'))) {
+        await project.write(`migrations/${file}`, await readFileOf(`migrations/${file}`))
+      }
+      const { exitCode, stderr } = await project.run(['up'], { DATABASE_URL: database.url })
+      expect(exitCode, stderr).to.equal(0)
+      expect(await project.read('generated/db.ts')).to.equal(committed)
+    } finally {
+      await project.dispose()
+    }
+  })
+
+  it('is true of what services write and read', async () => {
+    const patient = await db
+      .insertInto('patients')
+      .values({
+        first_name: 'Ada',
+        last_name: 'Example',
+        date_of_birth: '1956-03-25',
+        address: { city: 'Graz', lines: ['Ring 1'] },
+        insurance_info: JSON.stringify([{ payer: 'none' }]),
+      })
+      .returningAll()
+      .executeTakeFirstOrThrow()
+    true satisfies Equal<typeof patient, Selectable<DB['patients']>>
+    true satisfies Equal<(typeof patient)['date_of_birth'], string>
+    true satisfies Equal<(typeof patient)['created_at'], Date>
+    true satisfies Equal<(typeof patient)['phone'], string | null>
+    expect(patient.date_of_birth).to.equal('1956-03-25')
+    expect(patient.created_at).to.be.instanceOf(Date)
+    expect(patient.address).to.deep.equal({ city: 'Graz', lines: ['Ring 1'] })
+    expect(patient.insurance_info).to.deep.equal([{ payer: 'none' }])
+    expect(patient.phone).to.be.null
+
+    const provider = await db
+      .insertInto('providers')
+      .values({ first_name: 'Bo', last_name: 'Example', years_experience: 7 })
+      .returningAll()
+      .executeTakeFirstOrThrow()
+    true satisfies Equal<(typeof provider)['years_experience'], number | null>
+    true satisfies Equal<(typeof provider)['active'], boolean>
+    expect(provider.years_experience).to.equal(7)
+    expect(provider.active).to.be.true
+
+    const visit = await db
+      .insertInto('visits')
+      .values({
+        patient_id: patient.id,
+        provider_id: provider.id,
+        scheduled_at: new Date('2026-03-01T09:30:00Z'),
+        condition_codes: ['E11.9', 'I10'],
+        case_ids: JSON.stringify(['case-1']),
+        duration: 20,
+      })
+      .returningAll()
+      .executeTakeFirstOrThrow()
+    true satisfies Equal<(typeof visit)['condition_codes'], string[] | null>
+    true satisfies Equal<(typeof visit)['scheduled_at'], Date>
+    expect(visit.condition_codes).to.deep.equal(['E11.9', 'I10'])
+    expect(visit.scheduled_at).to.deep.equal(new Date('2026-03-01T09:30:00Z'))
+    expect(visit.case_ids).to.deep.equal(['case-1'])
+    expect(visit.status).to.equal('SCHEDULED')
+  })
+
+  it('refuses a JavaScript array for a jsonb column, which pg would send as a PostgreSQL array', () => {
+    // @ts-expect-error -- JSON.stringify is needed
+    const wrong: Pick<Insertable<DB['visits']>, 'case_ids'> = { case_ids: ['case-1'] }
+    const right: Pick<Insertable<DB['visits']>, 'case_ids'> = {
+      case_ids: JSON.stringify(['case-1']),
+    }
+    expect([wrong, right]).to.have.length(2)
+  })
+})
