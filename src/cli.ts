@@ -5,6 +5,7 @@ import type { Context } from './context.ts'
 import { MigrationError } from './errors.ts'
 import { commandHelp, programHelp } from './help.ts'
 import { createProgress } from './progress.ts'
+import { withoutPassword } from './redact.ts'
 import { renderError, type View } from './render.ts'
 
 /** The world outside, as the program sees it: given by main.ts, and by tests. */
@@ -112,7 +113,7 @@ function unknownCommand(args: readonly string[]): MigrationError {
   const names = COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases])
   const given = args[0] === 'db' ? args.slice(0, 2).join(' ') : (args[0] ?? '')
   const meant = closest(given, names)
-  return new MigrationError('usage', `there is no command "${given}"`, {
+  return new MigrationError('usage', `there is no command "${withoutPassword(given)}"`, {
     hint: meant === undefined ? 'See: federation-migrate --help' : `Did you mean ${meant}?`,
   })
 }

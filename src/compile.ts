@@ -30,8 +30,23 @@ export interface LoadedMigration {
 export async function loadMigrations(
   files: readonly MigrationFile[],
 ): Promise<readonly LoadedMigration[]> {
+  const { loaded, problems } = await inspectMigrations(files)
+  if (problems.length > 0) {
+    throw problemsError(
+      'invalid_migration',
+      'some migrations are not usable; nothing was run',
+      problems,
+    )
+  }
+  return loaded
+}
+
+/** The same for who has more to find wrong: problems are given, not thrown. */
+export async function inspectMigrations(
+  files: readonly MigrationFile[],
+): Promise<{ readonly loaded: readonly LoadedMigration[]; readonly problems: readonly Problem[] }> {
   const [compiled, kysely] = await Promise.all([
-    compileModules(files.map((file) => file.path)),
+    bundleModules(files.map((file) => file.path)),
     import('kysely'),
   ])
   const bundleByPath = new Map(compiled.bundles.map((bundle) => [bundle.path, bundle]))
@@ -52,40 +67,20 @@ export async function loadMigrations(
       problems.push(evaluationProblem(file, error, bundle.locate))
     }
   }
-  if (problems.length > 0) {
-    throw problemsError(
-      'invalid_migration',
-      'some migrations are not usable; nothing was run',
-      problems,
-    )
-  }
-  return loaded
+  return { loaded, problems }
+}
+
+/** The modules that compile, and what is wrong with the others. */
+export interface Bundled {
+  readonly bundles: readonly Bundle[]
+  readonly problems: readonly Problem[]
 }
 
 /**
  * Bundles each module by itself. Packages stay imports; tsconfig files have no say, so that a
  * checksum depends on the sources alone.
- * Throws `invalid_migration` with every error of every module.
  */
-export async function bundleModules(paths: readonly string[]): Promise<readonly Bundle[]> {
-  const { bundles, problems } = await compileModules(paths)
-  if (problems.length > 0) {
-    throw problemsError(
-      'invalid_migration',
-      'some migrations do not compile; nothing was run',
-      problems,
-    )
-  }
-  return bundles
-}
-
-interface Compiled {
-  readonly bundles: readonly Bundle[]
-  readonly problems: readonly Problem[]
-}
-
-/** The modules that compile, and what is wrong with the others. */
-async function compileModules(paths: readonly string[]): Promise<Compiled> {
+export async function bundleModules(paths: readonly string[]): Promise<Bundled> {
   const esbuild = await import('esbuild')
   const base = commonFolder(paths)
   const outDir = resolve(base, '.compiled')
@@ -134,7 +129,7 @@ async function compileModules(paths: readonly string[]): Promise<Compiled> {
     if (paths.length === 1)
       return { bundles: [], problems: error.errors.map((message) => compileProblem(base, message)) }
     // esbuild gives nothing for the good ones: each by itself.
-    const each = await Promise.all(paths.map((path) => compileModules([path])))
+    const each = await Promise.all(paths.map((path) => bundleModules([path])))
     return {
       bundles: each.flatMap(({ bundles }) => bundles),
       problems: withoutRepeats(each.flatMap(({ problems }) => problems)),

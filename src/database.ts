@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { columnParsers } from './column-parsers.ts'
-import { type Config, describeTarget, type ServerTarget } from './config.ts'
+import { type Config, describeTarget, serverAddress, type ServerTarget } from './config.ts'
 import { classifyConnectionError } from './connection-error.ts'
 import { type EmbeddedServer, runningServer, startServer } from './embedded.ts'
 import { MigrationError } from './errors.ts'
@@ -201,7 +201,7 @@ async function connect(
         isWaitTold = true
         report({
           type: 'waiting-for-database',
-          address: `${target.host}:${target.port}`,
+          address: serverAddress(target),
           reason: failure.reason,
         })
       }
@@ -290,7 +290,7 @@ function noAnswer(
 ): MigrationError {
   return new MigrationError(
     'connection_failed',
-    `no database answers at ${target.host}:${target.port} within ${config.connectTimeoutMs / 1000} s (${reason})`,
+    `no database answers at ${serverAddress(target)} within ${config.connectTimeoutMs / 1000} s (${reason})`,
     {
       hint: 'Start the server, or check DB_HOST and DB_PORT; DB_CONNECT_TIMEOUT sets how long to wait.',
       cause,

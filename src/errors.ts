@@ -94,17 +94,18 @@ export function withDetails(
 }
 
 /**
- * One error for all problems found together: a single one keeps its own message and hint,
- * several are counted in the message and listed.
+ * One error for all problems found together: a single one keeps its own message and hint, several are
+ * listed. What two checks found alike is told once.
  */
 export function problemsError(
   code: ErrorCode,
   summary: string,
   problems: readonly Problem[],
 ): MigrationError {
-  const [only] = problems
-  if (only !== undefined && problems.length === 1) {
+  const distinct = [...new Map(problems.map((problem) => [problem.message, problem])).values()]
+  const [only] = distinct
+  if (only !== undefined && distinct.length === 1) {
     return new MigrationError(code, only.message, { hint: only.hint })
   }
-  return new MigrationError(code, summary, { problems })
+  return new MigrationError(code, summary, { problems: distinct })
 }

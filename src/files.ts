@@ -1,32 +1,47 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, relative, sep } from 'node:path'
 import { type ImportedSource, migrationChecksum } from './checksum.ts'
+import type { Bundled } from './compile.ts'
 import { MigrationError, type Problem, problemsError } from './errors.ts'
 import { type MigrationFile, migrationNumber, NAMING_RULE } from './migration.ts'
 
+/** A folder's migrations in order of number, and what is wrong with their names, numbers and imports. */
+export interface MigrationFolder {
+  readonly files: readonly MigrationFile[]
+  readonly problems: readonly Problem[]
+}
+
 /**
- * The migrations of a folder in order of number, with their checksums. Nothing is imported or run:
- * a module that imports more than Kysely is bundled, to find the local modules that its checksum covers.
+ * The migrations of a folder in order of number, with their checksums.
  * Throws `usage` where there is no such folder, and `invalid_migration` with every bad name, number
  * and unresolvable import at once.
  */
 export async function readMigrationFiles(migrationsDir: string): Promise<readonly MigrationFile[]> {
-  const names = listNames(migrationsDir)
-  const problems: Problem[] = [...nameProblems(names), ...numberProblems(names)]
+  const { files, problems } = await readMigrationFolder(migrationsDir)
   if (problems.length > 0) {
-    throw problemsError('invalid_migration', 'some migration files are misnamed', problems)
+    throw problemsError('invalid_migration', 'some migration files are not usable', problems)
   }
+  return files
+}
 
+/**
+ * The same for who has more to find wrong: problems are given, not thrown. Nothing is imported or run;
+ * a module that imports more than Kysely is bundled, to find the local modules that its checksum covers.
+ * Throws `usage` where there is no such folder.
+ */
+export async function readMigrationFolder(migrationsDir: string): Promise<MigrationFolder> {
+  const all = listNames(migrationsDir)
+  const names = all.filter((name) => migrationNumber(name) !== undefined)
   // Read in one go: with a thousand small files this is several times faster than asynchronously.
   const sources = names.map((name) => {
     const path = `${migrationsDir}${sep}${name}.ts`
     return { name, path, source: readFileSync(path, 'utf8') }
   })
   const importing = sources.filter(({ source }) => importsLocally(source)).map(({ path }) => path)
-  const imports =
-    importing.length === 0 ? new Map<string, readonly string[]>() : await findImports(importing)
+  const bundled = importing.length === 0 ? NOTHING_BUNDLED : await bundle(importing)
+  const imports = new Map(bundled.bundles.map((module) => [module.path, module.imports]))
 
-  return sources
+  const files = sources
     .map(({ name, path, source }) => ({
       name,
       number: migrationNumber(name) ?? 0,
@@ -34,6 +49,7 @@ export async function readMigrationFiles(migrationsDir: string): Promise<readonl
       checksum: migrationChecksum(source, importedSources(path, imports.get(path) ?? [])),
     }))
     .sort((a, b) => a.number - b.number)
+  return { files, problems: [...nameProblems(all), ...numberProblems(names), ...bundled.problems] }
 }
 
 /** What someone may take for a migration: another language, or a name in capitals. */
@@ -95,10 +111,11 @@ function importsLocally(source: string): boolean {
   return false
 }
 
-async function findImports(paths: readonly string[]): Promise<Map<string, readonly string[]>> {
+const NOTHING_BUNDLED: Bundled = { bundles: [], problems: [] }
+
+async function bundle(paths: readonly string[]): Promise<Bundled> {
   const { bundleModules } = await import('./compile.ts')
-  const bundles = await bundleModules(paths)
-  return new Map(bundles.map(({ path, imports }) => [path, imports]))
+  return bundleModules(paths)
 }
 
 function importedSources(path: string, imports: readonly string[]): readonly ImportedSource[] {

@@ -104,7 +104,7 @@ describe('migration files', () => {
     it('tells of bad names and shared numbers at once', async () => {
       await write('001_a.ts', '1_b.ts', '3_c.ts', '003_d.ts', 'x.ts', '002_B.ts')
       const error = await rejectionOf(readMigrationFiles(folder))
-      expect(error.message).to.equal('some migration files are misnamed')
+      expect(error.message).to.equal('some migration files are not usable')
       expect(error.problems.map(({ message }) => message)).to.have.members([
         "x.ts is not a migration's name",
         "002_B.ts is not a migration's name",

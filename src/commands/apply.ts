@@ -1,37 +1,52 @@
 import { type TypesLocation, type TypesResult, writeTypes } from '../codegen.ts'
-import { loadMigrations } from '../compile.ts'
+import { inspectMigrations, loadMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
 import type { Database } from '../database.ts'
-import { MigrationError, problemsError, withDetails } from '../errors.ts'
+import { MigrationError, type Problem, problemsError, withDetails } from '../errors.ts'
 import type { Direction } from '../events.ts'
+import type { MigrationFolder } from '../files.ts'
 import { readGitState } from '../git.ts'
 import { ensureHistory, insertHistory, readHistory } from '../history.ts'
 import { withLock } from '../lock.ts'
-import type { MigrationFile } from '../migration.ts'
+import type { AppliedMigration, MigrationFile } from '../migration.ts'
 import type { MigrationRun } from '../migrator.ts'
 import { planUp } from '../plan.ts'
 import { listTopLevel } from '../schema-objects.ts'
 import { compareHistory, historyProblems, type MigrationEntry } from '../state.ts'
 
 /**
- * The pending migrations, once files and history agree.
- * Throws `history_mismatch` with everything in which they disagree, and for a changed file whether its
- * statements differ or only its text.
+ * The pending migrations, once nothing is wrong with the files and they agree with the history.
+ * Throws everything that is wrong at once, also what only loading the new files tells, and of a changed
+ * file whether its statements differ or only its text: `history_mismatch` where files and history
+ * disagree, else `invalid_migration`.
  */
 export async function decidePending(
   database: Database,
-  entries: readonly MigrationEntry[],
+  { files, problems }: MigrationFolder,
+  history: readonly AppliedMigration[],
   to: string | undefined,
 ): Promise<readonly MigrationFile[]> {
-  const problems = historyProblems(entries)
-  if (problems.length === 0) return planUp(entries, to)
-  const explained = []
-  for (const { message, hint, name } of problems) {
+  const entries = compareHistory(files, history)
+  const disagreements = await explainedProblems(database, entries)
+  if (problems.length + disagreements.length === 0) return planUp(entries, to)
+  const unapplied = entries.flatMap((entry) => ('applied' in entry ? [] : [entry.file]))
+  const all = [...problems, ...(await inspectMigrations(unapplied)).problems, ...disagreements]
+  throw disagreements.length > 0
+    ? problemsError('history_mismatch', 'files and history disagree; nothing was run', all)
+    : problemsError('invalid_migration', 'some migrations are not usable; nothing was run', all)
+}
+
+async function explainedProblems(
+  database: Database,
+  entries: readonly MigrationEntry[],
+): Promise<readonly Problem[]> {
+  const explained: Problem[] = []
+  for (const { message, hint, name } of historyProblems(entries)) {
     const entry = entries.find((candidate) => candidate.name === name)
     const difference = entry?.state === 'changed' ? await describeChange(database, entry.file) : ''
     explained.push({ message: `${message}${difference}`, hint })
   }
-  throw problemsError('history_mismatch', 'files and history disagree; nothing was run', explained)
+  return explained
 }
 
 async function describeChange(database: Database, file: MigrationFile): Promise<string> {
@@ -53,12 +68,12 @@ async function describeChange(database: Database, file: MigrationFile): Promise<
 export async function applyPending(
   context: Context,
   database: Database,
-  files: readonly MigrationFile[],
+  folder: MigrationFolder,
   to: string | undefined,
 ): Promise<MigrationRun> {
   const { config, report } = context
   const decide = async (): Promise<readonly MigrationFile[]> =>
-    decidePending(database, compareHistory(files, await readHistory(database)), to)
+    decidePending(database, folder, await readHistory(database), to)
   const expected = await decide()
   const expectedFiles = new Set(expected)
   // What can't be loaded is refused before anyone waits for the lock.

@@ -1,9 +1,9 @@
 import type { TypesResult } from '../codegen.ts'
-import { loadMigrations } from '../compile.ts'
+import { inspectMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
 import { withDatabase } from '../database.ts'
-import { MigrationError } from '../errors.ts'
-import { readMigrationFiles } from '../files.ts'
+import { MigrationError, problemsError } from '../errors.ts'
+import { readMigrationFolder } from '../files.ts'
 import { withLock } from '../lock.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { type CleanPlan, countObjects, executeClean, planClean } from '../schema-objects.ts'
@@ -32,15 +32,22 @@ export async function clean(
 ): Promise<CleanResult> {
   const { config, report } = context
   const question = confirmation(context)
-  const files = await readMigrationFiles(config.migrationsDir)
-  await loadMigrations(files)
+  const folder = await readMigrationFolder(config.migrationsDir)
+  const { problems } = await inspectMigrations(folder.files)
+  if (folder.problems.length + problems.length > 0) {
+    throw problemsError(
+      'invalid_migration',
+      'some migrations are not usable; nothing was dropped',
+      [...folder.problems, ...problems],
+    )
+  }
   return withDatabase(config, report, { createIfMissing: true }, async (database) => {
     // Asked without the lock: nobody waits for a person to answer.
     if (question !== undefined) await question(await planClean(database))
     const { drops, kept } = await withLock(database, config.lockWaitMs, report, () =>
       executeClean(database),
     )
-    const run = await applyPending(context, database, files, undefined)
+    const run = await applyPending(context, database, folder, undefined)
     const types = options.isCodegenWanted
       ? await writeTypesAfter(run, 'up', database, typesLocation(context))
       : undefined

@@ -1,9 +1,9 @@
 import type { Context } from '../context.ts'
 import { withDatabase } from '../database.ts'
 import { MigrationError, type Problem } from '../errors.ts'
-import { readMigrationFiles } from '../files.ts'
+import { type MigrationFolder, readMigrationFolder } from '../files.ts'
 import { readHistory } from '../history.ts'
-import type { AppliedMigration, MigrationFile } from '../migration.ts'
+import type { AppliedMigration } from '../migration.ts'
 import { compareHistory, historyProblems, type MigrationEntry } from '../state.ts'
 
 /** Every migration with its state, and what is wrong. */
@@ -20,24 +20,24 @@ export interface StatusResult {
 export async function status({ config, report }: Context): Promise<StatusResult> {
   try {
     return await withDatabase(config, report, { createIfMissing: false }, async (database) => {
-      const [history, files] = await Promise.all([
+      const [history, folder] = await Promise.all([
         readHistory(database),
-        readMigrationFiles(config.migrationsDir),
+        readMigrationFolder(config.migrationsDir),
       ])
-      return describe(database.name, files, history)
+      return describe(database.name, folder, history)
     })
   } catch (error) {
     if (!(error instanceof MigrationError) || error.code !== 'database_missing') throw error
     report({ type: 'warning', message: error.message, hint: error.hint })
-    return describe(config.target.database, await readMigrationFiles(config.migrationsDir), [])
+    return describe(config.target.database, await readMigrationFolder(config.migrationsDir), [])
   }
 }
 
 function describe(
   database: string,
-  files: readonly MigrationFile[],
+  folder: MigrationFolder,
   history: readonly AppliedMigration[],
 ): StatusResult {
-  const entries = compareHistory(files, history)
-  return { database, entries, problems: historyProblems(entries) }
+  const entries = compareHistory(folder.files, history)
+  return { database, entries, problems: [...folder.problems, ...historyProblems(entries)] }
 }

@@ -1,11 +1,10 @@
 import { isKnownFresh, readFingerprint, type TypesResult } from '../codegen.ts'
 import type { Context } from '../context.ts'
 import { type Database, withDatabase } from '../database.ts'
-import { readMigrationFiles } from '../files.ts'
+import { readMigrationFolder } from '../files.ts'
 import { readHistory } from '../history.ts'
 import type { AppliedMigration } from '../migration.ts'
 import type { CompletedMigration } from '../run-migration.ts'
-import { compareHistory } from '../state.ts'
 import { typesLocation } from './types-location.ts'
 
 /** How to apply migrations. */
@@ -32,14 +31,14 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
   return withDatabase(config, report, { createIfMissing: true }, async (database) => {
     const location = typesLocation(context)
     // Asked first: the server works on the fingerprint while the files are read.
-    const [{ fingerprint, history }, files] = await Promise.all([
+    const [{ fingerprint, history }, folder] = await Promise.all([
       readDatabaseState(database, options.isCodegenWanted),
-      readMigrationFiles(config.migrationsDir),
+      readMigrationFolder(config.migrationsDir),
     ])
     const { decidePending, applyPending, runFailure, writeTypesAfter } = await import('./apply.ts')
-    const pending = await decidePending(database, compareHistory(files, history), options.to)
+    const pending = await decidePending(database, folder, history, options.to)
     const run =
-      pending.length === 0 ? undefined : await applyPending(context, database, files, options.to)
+      pending.length === 0 ? undefined : await applyPending(context, database, folder, options.to)
     const applied = run?.completed ?? []
 
     const isFresh =

@@ -173,6 +173,19 @@ describe('up, before anything runs', () => {
     })
   })
 
+  it('tells of names, exports and disagreements together', async () => {
+    await up()
+    await project.remove('migrations/003_c.ts')
+    await write('004_d.ts', 'export const up = (')
+    await write('Bad-name.ts', tableMigration('bad'))
+    await write('005_e.ts', tableMigration('e'))
+    await write('005_f.ts', 'export const upp = 1')
+    const text = await refusal(4)
+    for (const fact of ['003_c', '004_d.ts:1', 'Bad-name.ts', 'number 5 is used', '"upp"']) {
+      expect(text).to.contain(fact)
+    }
+  })
+
   it('runs nothing where a later file is wrong', async () => {
     await write('004_d.ts', 'export const up = (')
     expect(await refusal(2)).to.contain('004_d.ts')
