@@ -76,11 +76,22 @@ export interface Bundled {
   readonly problems: readonly Problem[]
 }
 
+/** How many modules one build takes: its memory grows with the square of their number. */
+const BATCH = 100
+
 /**
  * Bundles each module by itself. Packages stay imports; tsconfig files have no say, so that a
  * checksum depends on the sources alone.
  */
 export async function bundleModules(paths: readonly string[]): Promise<Bundled> {
+  const batches: Bundled[] = []
+  for (let start = 0; start < paths.length; start += BATCH) {
+    batches.push(await bundleBatch(paths.slice(start, start + BATCH)))
+  }
+  return joinBundled(batches)
+}
+
+async function bundleBatch(paths: readonly string[]): Promise<Bundled> {
   const esbuild = await import('esbuild')
   const base = commonFolder(paths)
   const outDir = resolve(base, '.compiled')
@@ -129,24 +140,24 @@ export async function bundleModules(paths: readonly string[]): Promise<Bundled> 
     if (paths.length === 1)
       return { bundles: [], problems: error.errors.map((message) => compileProblem(base, message)) }
     // esbuild gives nothing for the good ones: each by itself.
-    const each = await Promise.all(paths.map((path) => bundleModules([path])))
-    return {
-      bundles: each.flatMap(({ bundles }) => bundles),
-      problems: withoutRepeats(each.flatMap(({ problems }) => problems)),
-    }
+    return joinBundled(await Promise.all(paths.map((path) => bundleBatch([path]))))
   }
 }
 
-/** A broken module that several import is broken once. */
-function withoutRepeats(problems: readonly Problem[]): readonly Problem[] {
-  return [...new Map(problems.map((problem) => [problem.message, problem])).values()]
+/** Together; a broken module that several import is broken once. */
+function joinBundled(parts: readonly Bundled[]): Bundled {
+  const problems = parts.flatMap((part) => part.problems)
+  return {
+    bundles: parts.flatMap((part) => part.bundles),
+    problems: [...new Map(problems.map((problem) => [problem.message, problem])).values()],
+  }
 }
 
 function evaluate(bundle: Bundle, kysely: unknown): Record<string, unknown> {
   const module = { exports: {} as Record<string, unknown> }
-  const requireHere = createRequire(bundle.path)
   // One Kysely for the runner and the migrations, whatever format each was loaded in.
-  const require = (name: string): unknown => (name === 'kysely' ? kysely : requireHere(name))
+  const require = (name: string): unknown =>
+    name === 'kysely' ? kysely : createRequire(bundle.path)(name)
   const run = compileFunction(
     bundle.code,
     ['exports', 'require', 'module', '__filename', '__dirname'],
