@@ -94,7 +94,7 @@ export default defineConfig(
   },
   // The embedded server is a child process of its own; its user, platform and signals come from `process`.
   {
-    files: ['src/main.ts', 'src/cli.ts', 'src/embedded*.ts'],
+    files: ['src/main.ts', 'src/cli.ts', 'src/embedded/*.ts'],
     rules: restrict({ process: false }),
   },
   { files: ['src/main.ts'], rules: { 'no-console': 'off' } },

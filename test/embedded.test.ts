@@ -25,17 +25,17 @@ import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { build } from 'esbuild'
 import pg from 'pg'
-import { parsePasswd } from '../src/embedded-account.ts'
-import { withPort } from '../src/embedded-cluster.ts'
-import { explain } from '../src/embedded-failure.ts'
-import { parsePostmasterPid } from '../src/embedded-postmaster.ts'
+import { parsePasswd } from '../src/embedded/account.ts'
+import { withPort } from '../src/embedded/cluster.ts'
+import { explain } from '../src/embedded/failure.ts'
+import { parsePostmasterPid } from '../src/embedded/postmaster.ts'
 import {
   type EmbeddedServer,
   messagesOf,
   runningServer,
   startServer,
   stopServer,
-} from '../src/embedded.ts'
+} from '../src/embedded/server.ts'
 import { MigrationError } from '../src/errors.ts'
 import type { ProgressEvent } from '../src/events.ts'
 import { queryUrl } from './support/database.ts'
@@ -74,7 +74,7 @@ describe('embedded server', function () {
     ordinary = isRoot ? await findOrdinary() : {}
     const checkout = join(import.meta.dirname, '..')
     await build({
-      entryPoints: [join(checkout, 'src/embedded.ts')],
+      entryPoints: [join(checkout, 'src/embedded/server.ts')],
       outfile: join(project, 'dist/main.cjs'),
       bundle: true,
       platform: 'node',

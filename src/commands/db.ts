@@ -2,7 +2,7 @@ import type { Config, ServerTarget } from '../config.ts'
 import type { Context } from '../context.ts'
 import { embeddedTarget, withDatabase } from '../database.ts'
 import { canCompose, startComposeDatabase, stopComposeDatabase } from '../docker.ts'
-import { runningServer, startServer, stopServer } from '../embedded.ts'
+import { runningServer, startServer, stopServer } from '../embedded/server.ts'
 import { MigrationError } from '../errors.ts'
 import { up, type UpResult } from './up.ts'
 

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startServer, stopServer } from '../../src/embedded.ts'
+import { startServer, stopServer } from '../../src/embedded/server.ts'
 
 /** Where the whole run's PostgreSQL server is: a URL of its maintenance database. */
 const SERVER_URL = 'TEST_SERVER_URL'

@@ -4,8 +4,8 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { processOptions } from './embedded-account.ts'
-import { findBinaries } from './embedded-binaries.ts'
+import { processOptions } from './account.ts'
+import { findBinaries } from './binaries.ts'
 import {
   type Cluster,
   changePort,
@@ -13,17 +13,12 @@ import {
   initialize,
   isInitialized,
   locateCluster,
-} from './embedded-cluster.ts'
-import { explain, remedy } from './embedded-failure.ts'
-import { exclusively } from './embedded-mutex.ts'
-import {
-  type Postmaster,
-  apparentPostmaster,
-  foreignPid,
-  livingPostmaster,
-} from './embedded-postmaster.ts'
-import { MigrationError } from './errors.ts'
-import type { Report } from './events.ts'
+} from './cluster.ts'
+import { explain, remedy } from './failure.ts'
+import { exclusively } from './mutex.ts'
+import { type Postmaster, apparentPostmaster, foreignPid, livingPostmaster } from './postmaster.ts'
+import { MigrationError } from '../errors.ts'
+import type { Report } from '../events.ts'
 
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 30_000

@@ -1,4 +1,4 @@
-import { MigrationError } from './errors.ts'
+import { MigrationError } from '../errors.ts'
 
 const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',

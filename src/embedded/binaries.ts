@@ -2,15 +2,9 @@ import { chmod, cp, readFile, readdir, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
-import { type Account, run } from './embedded-account.ts'
-import {
-  exists,
-  ignoreExisting,
-  ownDirectories,
-  publish,
-  withStaging,
-} from './embedded-directories.ts'
-import { MigrationError } from './errors.ts'
+import { type Account, run } from './account.ts'
+import { exists, ignoreExisting, ownDirectories, publish, withStaging } from './directories.ts'
+import { MigrationError } from '../errors.ts'
 
 /** The programs that the embedded server needs. */
 export interface Binaries {

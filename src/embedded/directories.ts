@@ -2,7 +2,7 @@ import { chmod, lstat, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promi
 import { homedir, tmpdir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import process from 'node:process'
-import { isAlive } from './embedded-postmaster.ts'
+import { isAlive } from './postmaster.ts'
 
 const STAGING = /^(?:staging|probe)-(\d+)-/
 

@@ -16,8 +16,8 @@ import {
 import { createServer } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
-import { type Account, canLiveIn, run, serverAccount } from './embedded-account.ts'
-import type { Binaries } from './embedded-binaries.ts'
+import { type Account, canLiveIn, run, serverAccount } from './account.ts'
+import type { Binaries } from './binaries.ts'
 import {
   exists,
   ignoreExisting,
@@ -25,9 +25,9 @@ import {
   publish,
   removeDeadStaging,
   withStaging,
-} from './embedded-directories.ts'
-import { remedy } from './embedded-failure.ts'
-import { MigrationError } from './errors.ts'
+} from './directories.ts'
+import { remedy } from './failure.ts'
+import { MigrationError } from '../errors.ts'
 
 /** A data directory, there or yet to be made. */
 export interface Cluster {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { chown, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
-import { MigrationError } from './errors.ts'
+import { MigrationError } from '../errors.ts'
 
 /** An unprivileged account, in the names of spawn's options. */
 export interface Account {
