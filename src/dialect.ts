@@ -16,6 +16,8 @@ import type { StatementScope } from './statement-scope.ts'
 export interface Session {
   readonly client: pg.Client
   readonly scope: StatementScope | undefined
+  /** What goes to the server in one message with COMMIT: it saves two round trips for each migration. */
+  readonly beforeCommit?: () => readonly string[]
 }
 
 /** A Kysely on the session's single connection. Every query passes the session's scope. */
@@ -31,7 +33,7 @@ export function createKysely(session: Session): MigrationDatabase {
 }
 
 function createDriver(session: Session): Driver {
-  const { client } = session
+  const { client, beforeCommit = () => [] } = session
   const connection = createConnection(session)
   return {
     init: () => Promise.resolve(),
@@ -42,7 +44,7 @@ function createDriver(session: Session): Driver {
       await client.query(`start transaction${level}${mode}`)
     },
     commitTransaction: async () => {
-      await client.query('commit')
+      await client.query([...beforeCommit(), 'commit'].join('; '))
     },
     rollbackTransaction: async () => {
       // Where the connection is lost the server rolls back; the first error is the one to tell.
@@ -54,9 +56,6 @@ function createDriver(session: Session): Driver {
   }
 }
 
-/** Puts a session back to its defaults. */
-export type ResetSession = () => Promise<void>
-
 /** What a migration may leave behind on the connection; a role of ALTER ROLE … SET is kept. */
 const RESET_SESSION =
   'reset session authorization; reset role; reset all; discard temp; select pg_advisory_unlock_all()'
@@ -67,16 +66,13 @@ const RESET_SESSION =
  */
 const WATCH_CLIENT = "set client_connection_check_interval = '500ms'"
 
-/** Prepares a session for migrations, and gives what takes it back to that state. */
-export async function prepareSession(client: pg.Client): Promise<ResetSession> {
+/** Prepares a session for migrations, and gives the SQL that takes it back to that state. */
+export async function prepareSession(client: pg.Client): Promise<string> {
   const isWatching = await client.query(WATCH_CLIENT).then(
     () => true,
     () => false,
   )
-  const text = isWatching ? `${RESET_SESSION}; ${WATCH_CLIENT}` : RESET_SESSION
-  return async () => {
-    await client.query(text)
-  }
+  return isWatching ? `${RESET_SESSION}; ${WATCH_CLIENT}` : RESET_SESSION
 }
 
 function createConnection({ client, scope }: Session): DatabaseConnection {

@@ -112,29 +112,31 @@ export async function readOrigin(database: Database): Promise<readonly string[] 
   }
 }
 
-/** Writes a migration's row, in the transaction of the migration itself where it has one. */
-export async function insertHistory(database: Database, row: HistoryRow): Promise<void> {
-  await database.client.query(
-    `insert into ${historyTableName(database)}
-       (name, checksum, duration_ms, role, client, git_commit, git_dirty, tool_version, statements)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-    [
-      row.name,
-      row.checksum,
-      row.durationMs,
-      row.role,
-      row.client,
-      row.gitCommit,
-      row.gitDirty,
-      row.toolVersion,
-      row.statements,
-    ],
-  )
+/**
+ * The SQL that writes a migration's row. Its values are literals and not parameters, so that it can
+ * go to the server in one message with COMMIT.
+ */
+export function insertHistorySql(database: Database, row: HistoryRow): string {
+  const literal = (value: string | number | boolean | null): string =>
+    typeof value === 'string' ? database.client.escapeLiteral(value) : String(value)
+  const values = [
+    row.name,
+    row.checksum,
+    row.durationMs,
+    row.role,
+    row.client,
+    row.gitCommit,
+    row.gitDirty,
+    row.toolVersion,
+  ]
+  return `insert into ${historyTableName(database)}
+    (name, checksum, duration_ms, role, client, git_commit, git_dirty, tool_version, statements)
+    values (${values.map(literal).join(', ')}, array[${row.statements.map(literal).join(', ')}]::text[])`
 }
 
-/** Takes a migration's row away in the transaction that rolls it back. */
-export async function deleteHistory(database: Database, name: string): Promise<void> {
-  await database.client.query(`delete from ${historyTableName(database)} where name = $1`, [name])
+/** The SQL that takes a migration's row away when it is rolled back. */
+export function deleteHistorySql(database: Database, name: string): string {
+  return `delete from ${historyTableName(database)} where name = ${database.client.escapeLiteral(name)}`
 }
 
 /** One acceptance of a changed file, kept in the row for good. */

@@ -55,8 +55,8 @@ export async function runMigrations(
   let failure: MigrationRun['failure']
   try {
     refuseAwaitedBuilders(createKysely({ client: database.client, scope: undefined }))
-    const resetSession = await prepareSession(database.client)
-    const run: Run = { ...options, database, resetSession, rejections }
+    const resetSql = await prepareSession(database.client)
+    const run: Run = { ...options, database, resetSql, rejections }
     for (const group of groupsOfEqualWidth(migrations)) {
       failure = await runGroup(group, options.direction, async (migration) => {
         completed.push(await runMigration(migration, run))

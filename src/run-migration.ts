@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoadedMigration } from './compile.ts'
 import type { Database } from './database.ts'
-import { createKysely, type ResetSession } from './dialect.ts'
+import { createKysely } from './dialect.ts'
 import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
 import { isConnectionLost, migrationFailure } from './failure.ts'
@@ -23,8 +23,8 @@ export interface RunFacts {
 /** How to run migrations in one direction. */
 export interface RunOptions {
   readonly direction: Direction
-  /** Writes or deletes the history row; called in the migration's own transaction, where it has one. */
-  readonly recordHistory: (migration: LoadedMigration, facts: RunFacts) => Promise<void>
+  /** The SQL that writes or deletes the history row, sent in the migration's own transaction where it has one. */
+  readonly historySql: (migration: LoadedMigration, facts: RunFacts) => string
   readonly report: Report
   /** Calls the listener with each promise that is rejected and not handled; gives a way to stop. */
   readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
@@ -33,7 +33,8 @@ export interface RunOptions {
 /** What every migration of a run shares. */
 export interface Run extends RunOptions {
   readonly database: Database
-  readonly resetSession: ResetSession
+  /** Puts the session back to its defaults. */
+  readonly resetSql: string
   /** What promises that nobody awaited were rejected with. */
   readonly rejections: readonly unknown[]
 }
@@ -91,11 +92,9 @@ interface Attempt {
 
 async function runInTransaction(attempt: Attempt, run: Run): Promise<void> {
   const { client } = run.database
-  const db = createKysely({ client, scope: attempt.scope })
-  await db.transaction().execute(async (transaction) => {
-    await callMigration(attempt, run, transaction)
-    await record(attempt, run)
-  })
+  const beforeCommit = (): readonly string[] => record(attempt, run)
+  const db = createKysely({ client, scope: attempt.scope, beforeCommit })
+  await db.transaction().execute((transaction) => callMigration(attempt, run, transaction))
 }
 
 async function runWithoutTransaction(attempt: Attempt, run: Run): Promise<void> {
@@ -109,12 +108,12 @@ async function runWithoutTransaction(attempt: Attempt, run: Run): Promise<void> 
         hint: 'End it with COMMIT.',
       })
     }
-    await record(attempt, run)
+    await client.query(record(attempt, run).join('; '))
   } catch (error) {
     // What follows on this connection (the generated types) starts clean; a lost one says so itself.
     await client
       .query('rollback')
-      .then(run.resetSession)
+      .then(() => client.query(run.resetSql))
       .catch(() => undefined)
     throw error
   }
@@ -142,14 +141,13 @@ async function callMigration(
   if (complaint !== undefined) throw complaint
 }
 
-/** Writes the history as the role and with the settings of the connection, whatever the migration set. */
-async function record(attempt: Attempt, run: Run): Promise<void> {
-  const durationMs = Math.round(performance.now() - attempt.startedAt)
-  await run.resetSession()
+/** What writes the history as the role and with the settings of the connection, whatever the migration set. */
+function record(attempt: Attempt, run: Run): readonly string[] {
   if (run.rejections.length > 0) throw asError(run.rejections[0])
+  const { migration, scope, startedAt } = attempt
+  const durationMs = Math.round(performance.now() - startedAt)
   attempt.isRecording = true
-  await run.recordHistory(attempt.migration, { durationMs, statements: attempt.scope.statements() })
-  if (run.rejections.length > 0) throw asError(run.rejections[0])
+  return [run.resetSql, run.historySql(migration, { durationMs, statements: scope.statements() })]
 }
 
 /** What became of the failed migration's work: the truth differs with and without a transaction. */

@@ -6,7 +6,7 @@ import { MigrationError, type Problem, problemsError, withDetails } from '../err
 import type { Direction } from '../events.ts'
 import type { MigrationFolder } from '../files.ts'
 import { readGitState } from '../git.ts'
-import { ensureHistory, insertHistory, readHistory } from '../history.ts'
+import { ensureHistory, insertHistorySql, readHistory } from '../history.ts'
 import { withLock } from '../lock.ts'
 import type { AppliedMigration, MigrationFile } from '../migration.ts'
 import type { MigrationRun } from '../migrator.ts'
@@ -94,8 +94,8 @@ export async function applyPending(
       direction: 'up',
       report,
       onUnhandledRejection: context.onUnhandledRejection,
-      recordHistory: ({ file }, facts) =>
-        insertHistory(database, {
+      historySql: ({ file }, facts) =>
+        insertHistorySql(database, {
           name: file.name,
           checksum: file.checksum,
           ...facts,

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import { type Database, withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
 import { readMigrationFiles } from '../files.ts'
-import { deleteHistory, readHistory } from '../history.ts'
+import { deleteHistorySql, readHistory } from '../history.ts'
 import { withLock } from '../lock.ts'
 import type { MigrationFile } from '../migration.ts'
 import { type MigrationRun, runMigrations } from '../migrator.ts'
@@ -76,6 +76,6 @@ async function rollBack(
     direction: 'down',
     report: context.report,
     onUnhandledRejection: context.onUnhandledRejection,
-    recordHistory: ({ file }) => deleteHistory(database, file.name),
+    historySql: ({ file }) => deleteHistorySql(database, file.name),
   })
 }
