@@ -18,13 +18,10 @@ const HEADER = ['', 'program', 'bare', 'ratio', 'target', 'peak memory', 'target
 export function renderTable(rows: readonly Row[]): string {
   const cells = [HEADER, ...rows.map((row) => rowCells(row))]
   const widths = HEADER.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)))
-  return cells
-    .map((row) =>
-      row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-        .join('   '),
-    )
-    .join('\n')
+  const lines = cells.map((row) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
+  )
+  return lines.map((line) => `${line.join('   ')}\n`).join('')
 }
 
 function rowCells({ title, program, bare, maxRatio }: Row): readonly string[] {
