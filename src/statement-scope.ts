@@ -50,7 +50,7 @@ export function createStatementScope(
 
   const plugin: KyselyPlugin = {
     transformQuery: ({ node, queryId }) => {
-      const site = new Error('sent here')
+      const site = callSite()
       if (isClosed) throw unawaited(name, 'after it had ended', locate(site))
       callSites.set(queryId, site)
       return node
@@ -60,7 +60,7 @@ export function createStatementScope(
 
   const observe: StatementScope['observe'] = async (query, send, isInTransaction) => {
     // A query that was compiled by hand passed no plugin: this far down, the stack shows who awaits it.
-    const site = callSites.get(query.queryId) ?? new Error('sent here')
+    const site = callSites.get(query.queryId) ?? callSite()
     const statement: SentStatement = { sql: query.sql, location: () => locate(site) }
     // It had to wait for another one, and the transaction may be over by now.
     if (isClosed) throw unawaited(name, 'without awaiting it', statement.location())
@@ -90,6 +90,18 @@ export function createStatementScope(
   }
 
   return { plugin, observe, close, statements: () => statements, firstFailure: () => failure }
+}
+
+/** How deep Kysely and its plugins may stand between a migration's line and the query. */
+const CALL_DEPTH = 50
+
+/** The stack of this moment, deep enough to hold the migration's line. */
+function callSite(): Error {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = CALL_DEPTH
+  const site = new Error('sent here')
+  Error.stackTraceLimit = limit
+  return site
 }
 
 function unawaited(name: string, how: string, location: string | undefined): MigrationError {

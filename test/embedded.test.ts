@@ -398,7 +398,7 @@ describe('embedded server', function () {
           message: `the embedded server can't use ${root}/.postgres: read-only file system`,
         })
       } finally {
-        await run('umount', [root])
+        await run('umount', ['--lazy', root])
       }
     })
 
@@ -420,7 +420,7 @@ describe('embedded server', function () {
         await start()
       } finally {
         await stopServer(root)
-        await run('umount', [root])
+        await run('umount', ['--lazy', root])
       }
     })
   })

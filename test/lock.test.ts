@@ -18,6 +18,17 @@ import {
 
 const WITHOUT_TRANSACTION = 'export const config = { transaction: false }\n'
 
+/** Takes until a second runner has connected for the lock too (each runner has two sessions), and a little more. */
+const UNTIL_TWO_RUNNERS = `do $$ begin
+  for i in 1..200 loop
+    perform pg_stat_clear_snapshot();
+    exit when (select count(*) = 4 from pg_stat_activity
+                where datname = current_database() and application_name like 'federation-migrate%');
+    perform pg_sleep(0.1);
+  end loop;
+  perform pg_sleep(0.5);
+end $$`
+
 describe('one runner at a time', () => {
   let project: TestProject
   let database: TestDatabase
@@ -144,13 +155,13 @@ describe('one runner at a time', () => {
     await write(
       '002_index',
       migrationSource(
-        `await sql\`select pg_sleep(1.5)\`.execute(db)
+        `await sql.raw(${JSON.stringify(UNTIL_TWO_RUNNERS)}).execute(db)
          await sql\`create index concurrently a_id on a (id)\`.execute(db)`,
       ) + WITHOUT_TRANSACTION,
     )
     const first = spawnUp()
     await until(SLEEPING)
-    const outputs = await Promise.all([first, spawnUp('--lock-wait', '20')])
+    const outputs = await Promise.all([first, spawnUp('--lock-wait', '30')])
     expect(
       outputs.map(({ exitCode }) => exitCode),
       JSON.stringify(outputs),
