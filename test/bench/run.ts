@@ -19,7 +19,7 @@ const { values: flags } = parseArgs({
 })
 /** How many migrations the large project has; the small one has this repository's own. */
 const SIZE = flags.quick ? 100 : 1000
-const RUNS = Number(flags.runs ?? (flags.quick ? 5 : 25))
+const RUNS = Number(flags.runs ?? (flags.quick ? 5 : 20))
 /** Applying takes seconds, so that fewer runs are as certain. */
 const APPLY_RUNS = Math.ceil(RUNS / 8)
 
