@@ -9,20 +9,29 @@ export type ChangeKind = 'text' | 'statements' | 'unknown'
 
 /**
  * Compares the statements that the file would send now with those that were recorded. `unknown` where
- * the file can't be run without a database, or nothing was recorded.
+ * that can't be found out without a database or without running more than Kysely, or where nothing was
+ * recorded.
  */
 export async function explainChange(database: Database, file: MigrationFile): Promise<ChangeKind> {
   const recorded = await readStatements(database, file.name)
-  const now = await statementsNow(file)
-  if (now === undefined || recorded.length === 0) return 'unknown'
-  const isSame = now.length === recorded.length && now.every((sql, i) => sql === recorded[i])
-  return isSame ? 'text' : 'statements'
+  if (recorded.length === 0) return 'unknown'
+  // One more than was recorded is enough to tell.
+  const now = await statementsNow(file, recorded.length + 1)
+  if (now === undefined) return 'unknown'
+  if (now.length === recorded.length && now.every((sql, i) => sql === recorded[i])) return 'text'
+  // A loop that only rows can end: how often it goes round says nothing about the file.
+  const isLooping = now.length > recorded.length && now.at(-1) === now.at(-2)
+  return isLooping ? 'unknown' : 'statements'
 }
 
-async function statementsNow(file: MigrationFile): Promise<readonly string[] | undefined> {
+async function statementsNow(
+  file: MigrationFile,
+  limit: number,
+): Promise<readonly string[] | undefined> {
   try {
     const [loaded] = await loadMigrations([file])
-    return loaded === undefined ? undefined : await previewStatements(loaded)
+    if (loaded === undefined || loaded.packages.some((name) => name !== 'kysely')) return undefined
+    return await previewStatements(loaded, limit)
   } catch {
     return undefined
   }

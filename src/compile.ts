@@ -13,6 +13,8 @@ interface Bundle {
   readonly locate: Locate
   /** Absolute paths of the local modules in it, its own left out. Modules of types only are none. */
   readonly imports: readonly string[]
+  /** What it imports from packages and from Node. */
+  readonly packages: readonly string[]
 }
 
 /** A migration ready to run. */
@@ -21,6 +23,8 @@ export interface LoadedMigration {
   readonly module: MigrationModule
   /** Finds the place in its source that an error came through. */
   readonly locate: Locate
+  /** What it and its local modules import from packages and from Node. */
+  readonly packages: readonly string[]
 }
 
 /**
@@ -62,7 +66,12 @@ export async function inspectMigrations(
       const checked = checkExports(file.name, evaluate(bundle, kysely))
       problems.push(...checked.problems)
       if (checked.module !== undefined)
-        loaded.push({ file, module: checked.module, locate: bundle.locate })
+        loaded.push({
+          file,
+          module: checked.module,
+          locate: bundle.locate,
+          packages: bundle.packages,
+        })
     } catch (error) {
       problems.push(evaluationProblem(file, error, bundle.locate))
     }
@@ -118,7 +127,7 @@ async function bundleBatch(paths: readonly string[]): Promise<Bundled> {
     })
     const textByPath = new Map(result.outputFiles.map((file) => [file.path, file.text]))
     const bundles = Object.entries(result.metafile.outputs).flatMap(
-      ([output, { entryPoint, inputs }]) => {
+      ([output, { entryPoint, inputs, imports }]) => {
         if (entryPoint === undefined) return []
         const outputPath = resolve(base, output)
         const path = resolve(base, entryPoint)
@@ -130,6 +139,7 @@ async function bundleBatch(paths: readonly string[]): Promise<Bundled> {
             imports: Object.keys(inputs)
               .map((input) => resolve(base, input))
               .filter((input) => input !== path),
+            packages: imports.map((imported) => imported.path),
           },
         ]
       },

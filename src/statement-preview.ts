@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import {
+  type DatabaseConnection,
   DummyDriver,
   Kysely,
   PostgresAdapter,
@@ -8,30 +10,70 @@ import {
 import type { LoadedMigration } from './compile.ts'
 import type { MigrationDatabase } from './migration.ts'
 
+/** A migration that waits for something between its statements is not waited for. */
+const DEADLINE_MS = 2000
+
 /**
  * The statements that a migration's `up` would send, found by running it against no database at all:
- * every query answers with no rows. Undefined where that does not get it to its end, as with a
- * migration that depends on the rows it reads.
+ * every query finds and changes no rows. It gets no further than `limit` statements or two seconds: a
+ * backfill may be a loop that only rows can end.
+ * Undefined where that does not get it to its end, as with a migration that depends on what it reads.
  */
-export async function previewStatements({
-  module,
-}: LoadedMigration): Promise<readonly string[] | undefined> {
-  const statements: string[] = []
+export async function previewStatements(
+  { module }: LoadedMigration,
+  limit: number,
+): Promise<readonly string[] | undefined> {
+  const driver = new PreviewDriver(limit)
   const db: MigrationDatabase = new Kysely({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
-      createDriver: () => new DummyDriver(),
+      createDriver: () => driver,
       createIntrospector: (kysely) => new PostgresIntrospector(kysely),
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
-    log: (event) => {
-      statements.push(event.query.sql)
-    },
   })
-  try {
-    await module.up(db)
-    return statements
-  } catch {
-    return undefined
+  const ended = module.up(db).then(
+    () => true,
+    () => false,
+  )
+  const isTelling = await Promise.race([
+    ended,
+    driver.isFull,
+    sleep(DEADLINE_MS, false, { ref: false }),
+  ])
+  return isTelling ? [...driver.statements] : undefined
+}
+
+/** Answers each query with no rows, and never answers once there are `limit` of them. */
+class PreviewDriver extends DummyDriver {
+  readonly statements: string[] = []
+  readonly isFull: Promise<true>
+  readonly #limit: number
+  #fill = (): void => undefined
+
+  constructor(limit: number) {
+    super()
+    this.#limit = limit
+    this.isFull = new Promise((resolve) => {
+      this.#fill = () => {
+        resolve(true)
+      }
+    })
+  }
+  override acquireConnection(): Promise<DatabaseConnection> {
+    return Promise.resolve({
+      executeQuery: ({ sql }) => {
+        if (this.statements.length < this.#limit) this.statements.push(sql)
+        if (this.statements.length < this.#limit) {
+          return Promise.resolve({ rows: [], numAffectedRows: 0n })
+        }
+        this.#fill()
+        // Not refused: a loop that goes on after errors would never let go.
+        return new Promise(() => undefined)
+      },
+      streamQuery: () => {
+        throw new Error('a migration can’t stream')
+      },
+    })
   }
 }

@@ -1,5 +1,5 @@
 import { type TypesLocation, type TypesResult, writeTypes } from '../codegen.ts'
-import { inspectMigrations, loadMigrations } from '../compile.ts'
+import { inspectMigrations, type LoadedMigration, loadMigrations } from '../compile.ts'
 import type { Context } from '../context.ts'
 import type { Database } from '../database.ts'
 import { MigrationError, type Problem, problemsError, withDetails } from '../errors.ts'
@@ -63,49 +63,62 @@ async function describeChange(database: Database, file: MigrationFile): Promise<
 
 /**
  * Applies the pending migrations up to `to`, under the lock. What is pending is decided again once the
- * lock is held: another runner may have been quicker, or have rolled back.
+ * lock is held: another runner may have been quicker, or have rolled back. `expected` is what was
+ * pending before.
  */
 export async function applyPending(
   context: Context,
   database: Database,
   folder: MigrationFolder,
   to: string | undefined,
+  expected: readonly MigrationFile[],
 ): Promise<MigrationRun> {
   const { config, report } = context
-  const decide = async (): Promise<readonly MigrationFile[]> =>
-    decidePending(database, folder, await readHistory(database), to)
-  const expected = await decide()
-  const expectedFiles = new Set(expected)
   // What can't be loaded is refused before anyone waits for the lock.
-  const [expectedLoaded, git, { runMigrations }] = await Promise.all([
-    loadMigrations(expected),
+  const loaded = await loadMigrations(expected)
+  return withLock(database, config.lockWaitMs, report, () =>
+    applyLocked(context, database, folder, to, loaded),
+  )
+}
+
+/**
+ * Applies the pending migrations up to `to`; the caller holds the lock. `loaded` are those that were
+ * loaded beforehand.
+ */
+export async function applyLocked(
+  context: Context,
+  database: Database,
+  folder: MigrationFolder,
+  to: string | undefined,
+  loaded: readonly LoadedMigration[],
+): Promise<MigrationRun> {
+  const { config, report } = context
+  const pending = await decidePending(database, folder, await readHistory(database), to)
+  const loadedByName = new Map(loaded.map((migration) => [migration.file.name, migration]))
+  const missing = pending.filter(({ name }) => !loadedByName.has(name))
+  const late = missing.length === 0 ? [] : await loadMigrations(missing)
+  for (const migration of late) loadedByName.set(migration.file.name, migration)
+  const [git, { runMigrations }] = await Promise.all([
     readGitState(config.migrationsDir, config.gitCommit),
     import('../migrator.ts'),
   ])
-  return withLock(database, config.lockWaitMs, report, async () => {
-    const pending = await decide()
-    const pendingFiles = new Set(pending)
-    const isExpected = pending.every((file) => expectedFiles.has(file))
-    const loaded = isExpected
-      ? expectedLoaded.filter(({ file }) => pendingFiles.has(file))
-      : await loadMigrations(pending)
-    await ensureHistory(database, await listTopLevel(database))
-    return runMigrations(database, loaded, {
-      direction: 'up',
-      report,
-      onUnhandledRejection: context.onUnhandledRejection,
-      historySql: ({ file }, facts) =>
-        insertHistorySql(database, {
-          name: file.name,
-          checksum: file.checksum,
-          ...facts,
-          role: database.role,
-          client: context.client,
-          gitCommit: git.commit,
-          gitDirty: git.isDirty,
-          toolVersion: context.toolVersion,
-        }),
-    })
+  await ensureHistory(database, await listTopLevel(database))
+  const migrations = pending.flatMap(({ name }) => loadedByName.get(name) ?? [])
+  return runMigrations(database, migrations, {
+    direction: 'up',
+    report,
+    onUnhandledRejection: context.onUnhandledRejection,
+    historySql: ({ file }, facts) =>
+      insertHistorySql(database, {
+        name: file.name,
+        checksum: file.checksum,
+        ...facts,
+        role: database.role,
+        client: context.client,
+        gitCommit: git.commit,
+        gitDirty: git.isDirty,
+        toolVersion: context.toolVersion,
+      }),
   })
 }
 

@@ -7,7 +7,7 @@ import { readMigrationFolder } from '../files.ts'
 import { withLock } from '../lock.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { type CleanPlan, countObjects, executeClean, planClean } from '../schema-objects.ts'
-import { applyPending, runFailure, writeTypesAfter } from './apply.ts'
+import { applyLocked, runFailure, writeTypesAfter } from './apply.ts'
 import { typesLocation } from './types-location.ts'
 
 /** What `clean` did. */
@@ -22,7 +22,8 @@ export interface CleanResult {
 }
 
 /**
- * DESTRUCTIVE. Drops all that migrations made, with all data, and applies every migration again.
+ * DESTRUCTIVE. Drops every object that the role owns, with all data, and applies every migration again;
+ * schemas, extensions and the like that were there before the first migration stay, emptied.
  * Everything that could fail beforehand is checked beforehand, the confirmation before the connection.
  * Throws `refused` where it is not confirmed, and whatever `up` throws.
  */
@@ -33,7 +34,7 @@ export async function clean(
   const { config, report } = context
   const question = confirmation(context)
   const folder = await readMigrationFolder(config.migrationsDir)
-  const { problems } = await inspectMigrations(folder.files)
+  const { loaded, problems } = await inspectMigrations(folder.files)
   if (folder.problems.length + problems.length > 0) {
     throw problemsError(
       'invalid_migration',
@@ -44,10 +45,10 @@ export async function clean(
   return withDatabase(config, report, { createIfMissing: true }, async (database) => {
     // Asked without the lock: nobody waits for a person to answer.
     if (question !== undefined) await question(await planClean(database))
-    const { drops, kept } = await withLock(database, config.lockWaitMs, report, () =>
-      executeClean(database),
-    )
-    const run = await applyPending(context, database, folder, undefined)
+    const { drops, kept, run } = await withLock(database, config.lockWaitMs, report, async () => ({
+      ...(await executeClean(database)),
+      run: await applyLocked(context, database, folder, undefined, loaded),
+    }))
     const types = options.isCodegenWanted
       ? await writeTypesAfter(run, 'up', database, typesLocation(context))
       : undefined

@@ -38,7 +38,9 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
     const { decidePending, applyPending, runFailure, writeTypesAfter } = await import('./apply.ts')
     const pending = await decidePending(database, folder, history, options.to)
     const run =
-      pending.length === 0 ? undefined : await applyPending(context, database, folder, options.to)
+      pending.length === 0
+        ? undefined
+        : await applyPending(context, database, folder, options.to, pending)
     const applied = run?.completed ?? []
 
     const isFresh =

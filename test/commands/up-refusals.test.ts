@@ -3,6 +3,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import {
   type CommandOutput,
   createTestProject,
+  migrationSource,
   tableMigration,
   type TestProject,
 } from '../support/project.ts'
@@ -130,6 +131,46 @@ describe('up, before anything runs', () => {
       expect(await refusal(4)).to.match(
         /001_a\.ts changed after it was applied \(it would send other SQL than was applied\)[^]*repair 001_a --reason/,
       )
+    })
+
+    it('a changed file whose loop only rows can end', async () => {
+      const loop = (remark: string): string =>
+        migrationSource(
+          `let rows: unknown[] = []
+           while (rows.length === 0) rows = (await sql\`select 1 as one\`.execute(db)).rows ${remark}`,
+        )
+      await write('004_good.ts', loop(''))
+      await up()
+      await write('004_good.ts', loop('// done'))
+      expect(await refusal(4)).to.contain('004_good.ts changed after it was applied\n')
+    })
+
+    it('a changed file with a backfill that ends when no row is left', async () => {
+      const backfill = (remark: string): string =>
+        migrationSource(
+          `for (;;) {
+             const { numAffectedRows } = await sql\`update a set id = 1 where false\`.execute(db) ${remark}
+             if (numAffectedRows === 0n) break
+           }`,
+        )
+      await write('004_good.ts', backfill(''))
+      await up()
+      await write('004_good.ts', backfill('// a batch'))
+      expect(await refusal(4)).to.contain('(only its text: it would send the same SQL)')
+    })
+
+    it('a changed file that imports more than Kysely, without running it', async () => {
+      const effect = (remark: string): string =>
+        `import { writeFileSync } from 'node:fs'\n${migrationSource(
+          `writeFileSync('${project.root}/effect', '') ${remark}
+           await sql\`select 1\`.execute(db)`,
+        )}`
+      await write('004_good.ts', effect(''))
+      await up()
+      await project.remove('effect')
+      await write('004_good.ts', effect('// again'))
+      await refusal(4)
+      expect(await project.read('effect').catch(() => 'nothing')).to.equal('nothing')
     })
 
     it('a changed file that can no longer be loaded', async () => {
