@@ -13,6 +13,8 @@ export interface Flag {
 export interface CommandShape {
   readonly name: string
   readonly flags: readonly Flag[]
+  /** Flags of other commands: not taken either, but known to have a value or none. */
+  readonly foreignFlags?: readonly Flag[]
   /** Names of the positional arguments, all of them required. */
   readonly positionals: readonly string[]
 }
@@ -33,7 +35,7 @@ export function parseArguments(args: readonly string[], shape: CommandShape): Ar
     allowPositionals: true,
     tokens: true,
     options: Object.fromEntries(
-      shape.flags.map(({ name, value }) => [
+      [...(shape.foreignFlags ?? []), ...shape.flags].map(({ name, value }) => [
         name,
         { type: value === undefined ? ('boolean' as const) : ('string' as const) },
       ]),

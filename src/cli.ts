@@ -56,20 +56,21 @@ export function tellFailure(terminal: Terminal, error: unknown): number {
 }
 
 async function dispatch(args: readonly string[], terminal: Terminal): Promise<Outcome> {
-  const found = findCommand(args)
-  if (found === undefined) {
-    if (args.includes('--version'))
-      return textOutcome({ version: terminal.version }, () => `${terminal.version}\n`)
-    if (args.length === 0 || args.includes('--help') || args.includes('-h') || args[0] === 'help') {
-      return textOutcome({}, programHelp)
-    }
-    throw unknownCommand(args)
+  const isHelp = args[0] === 'help'
+  const found = findCommand(isHelp ? args.slice(1) : args)
+  if (isHelp || args.length === 0 || args.includes('--help') || args.includes('-h')) {
+    return helpOutcome(found?.command)
   }
+  if (args.includes('--version')) {
+    return { json: { version: terminal.version }, text: () => `${terminal.version}\n` }
+  }
+  if (found === undefined) throw unknownCommand(args)
   const { command, rest } = found
-  if (rest.includes('--help') || rest.includes('-h')) {
-    return textOutcome({}, (view) => commandHelp(view, command))
-  }
-  const parsed = parseArguments(rest, { ...command, flags: [...command.flags, ...COMMON_FLAGS] })
+  const parsed = parseArguments(rest, {
+    ...command,
+    flags: [...command.flags, ...COMMON_FLAGS],
+    foreignFlags: COMMANDS.flatMap(({ flags }) => flags),
+  })
   const { config, warnings } = configure(
     terminal,
     {
@@ -111,15 +112,20 @@ function findCommand(
 
 function unknownCommand(args: readonly string[]): MigrationError {
   const names = COMMANDS.flatMap(({ name, aliases = [] }) => [name, ...aliases])
-  const given = args[0] === 'db' ? args.slice(0, 2).join(' ') : (args[0] ?? '')
-  const meant = closest(given, names)
+  const [first = '', second = ''] = args
+  const family = names.filter((name) => name.startsWith(`${first} `))
+  const given = family.length > 0 && /^[^-]/.test(second) ? `${first} ${second}` : first
+  const meant = closest(given, names) ?? (family.join(' or ') || undefined)
   return new MigrationError('usage', `there is no command "${withoutPassword(given)}"`, {
     hint: meant === undefined ? 'See: federation-migrate --help' : `Did you mean ${meant}?`,
   })
 }
 
-function textOutcome(json: object, text: Outcome['text']): Outcome {
-  return { json, text }
+/** The help of a command, or of the whole program. */
+function helpOutcome(command: Command | undefined): Outcome {
+  const text = (view: View): string =>
+    command === undefined ? programHelp(view) : commandHelp(view, command)
+  return { json: { help: text({ isColour: false, cwd: '' }) }, text }
 }
 
 function errorDocument(error: unknown): string {

@@ -36,26 +36,26 @@ export interface Command {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-const NO_CODEGEN: Flag = { name: 'no-codegen', help: 'leave the generated types alone' }
 const LOCK_WAIT: Flag = {
   name: 'lock-wait',
   value: 'SECONDS',
   help: 'how long to wait for another runner (60)',
 }
-const OUT: Flag = { name: 'out', value: 'DIR', help: 'folder of the generated types (generated)' }
 
-/** Flags that every command takes. */
+/** Flags that every command takes, also where one has no effect: scripts pass the same to all. */
 export const COMMON_FLAGS: readonly Flag[] = [
   { name: 'database-url', value: 'URL', help: 'postgres://user:password@host:port/database' },
   { name: 'migrations-dir', value: 'DIR', help: 'folder of the migrations (migrations)' },
+  { name: 'out', value: 'DIR', help: 'folder of the generated types (generated)' },
+  { name: 'no-codegen', help: 'leave the generated types alone' },
   { name: 'json', help: 'one JSON document on stdout, failures included' },
   { name: 'quiet', help: 'no progress on stderr' },
   { name: 'help', help: 'show this help' },
+  { name: 'version', help: 'print the version' },
 ]
 
-/** Exit codes that `status --check` adds to those of errors: pending, and disagreement. */
-const EXIT_PENDING = 3
-const EXIT_DISAGREEMENT = 4
+/** What `status --check` finds, with its exit code. */
+const CHECK_EXIT_CODES = { fine: 0, pending: 3, disagreement: 4 } as const
 
 export const COMMANDS: readonly Command[] = [
   {
@@ -65,8 +65,6 @@ export const COMMANDS: readonly Command[] = [
     summary: 'apply all pending migrations and regenerate the types',
     flags: [
       { name: 'to', value: 'NAME', help: 'the last one to apply (its name or number)' },
-      OUT,
-      NO_CODEGEN,
       LOCK_WAIT,
     ],
     run: async (context, { values, switches }) => {
@@ -82,6 +80,8 @@ export const COMMANDS: readonly Command[] = [
     name: 'status',
     positionals: [],
     summary: 'show every migration: its state, when it was applied, how long it took, by whom',
+    description:
+      'In the JSON document "check" is fine, pending or disagreement; "ok" only says that the command worked.',
     flags: [
       {
         name: 'check',
@@ -92,10 +92,11 @@ export const COMMANDS: readonly Command[] = [
       const { status } = await import('./commands/status.ts')
       const result = await status(context)
       const isPending = result.entries.some(({ state }) => state === 'pending')
-      const verdict = result.problems.length > 0 ? EXIT_DISAGREEMENT : isPending ? EXIT_PENDING : 0
+      const check = result.problems.length > 0 ? 'disagreement' : isPending ? 'pending' : 'fine'
       return {
         json: {
           database: result.database,
+          check,
           migrations: result.entries.map(({ name, state, ...entry }) => ({
             name,
             state,
@@ -104,7 +105,7 @@ export const COMMANDS: readonly Command[] = [
           problems: result.problems,
         },
         text: (view) => renderStatus(view, result),
-        exitCode: switches.has('check') ? verdict : 0,
+        exitCode: switches.has('check') ? CHECK_EXIT_CODES[check] : 0,
       }
     },
   },
@@ -116,8 +117,6 @@ export const COMMANDS: readonly Command[] = [
       { name: 'steps', value: 'N', help: 'undo the last N' },
       { name: 'to', value: 'NAME', help: 'undo all after NAME, which stays applied' },
       { name: 'all', help: 'undo everything' },
-      OUT,
-      NO_CODEGEN,
       LOCK_WAIT,
     ],
     run: async (context, args) => {
@@ -134,7 +133,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'DESTRUCTIVE: drop all data, then apply every migration from scratch',
     description:
       'Needs no question on the embedded database. Elsewhere: type the database’s name at the prompt,\nor set CONFIRM to it, or MIGRATE_ALLOW_CLEAN=1.',
-    flags: [OUT, NO_CODEGEN, LOCK_WAIT],
+    flags: [LOCK_WAIT],
     run: async (context, { switches }) => {
       const { clean } = await import('./commands/clean.ts')
       const result = await clean(context, { isCodegenWanted: !switches.has('no-codegen') })
@@ -176,8 +175,13 @@ export const COMMANDS: readonly Command[] = [
     name: 'codegen',
     positionals: [],
     summary: 'regenerate the types from the database as it is',
-    flags: [OUT],
-    run: async (context) => {
+    flags: [],
+    run: async (context, { switches }) => {
+      if (switches.has('no-codegen')) {
+        throw new MigrationError('usage', 'codegen and --no-codegen exclude each other', {
+          hint: 'Leave one of them out.',
+        })
+      }
       const { codegen } = await import('./commands/codegen.ts')
       const result = await codegen(context)
       return { json: result, text: (view) => renderCodegen(view, result) }
@@ -220,7 +224,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'quick-start',
     positionals: [],
     summary: 'start a database (docker compose, else embedded), migrate it, say how to connect',
-    flags: [OUT, NO_CODEGEN, LOCK_WAIT],
+    flags: [LOCK_WAIT],
     run: async (context, { switches }, env) => {
       const { quickStart } = await import('./commands/db.ts')
       const result = await quickStart(context, {

@@ -14,7 +14,6 @@ export function programHelp(view: View): string {
     '',
     styled(view, 'bold', 'Flags of every command'),
     ...flagLines(COMMON_FLAGS),
-    '  --version              print the version',
     '',
     'The database comes from --database-url, DATABASE_URL or DB_HOST, DB_PORT, DB_NAME, DB_USER, DB_PASSWORD;',
     'without them it is an embedded PostgreSQL. Exit codes: 0 fine, 1 failed, 2 wrong usage, configuration or',

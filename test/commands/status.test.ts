@@ -120,6 +120,19 @@ ${database.name}: 0 applied, 0 pending
     })
   })
 
+  it('gives programs what the check finds, while ok says that the command worked', async () => {
+    const verdict = async (): Promise<unknown> => {
+      const { exitCode, stdout } = await run('status', '--check', '--json')
+      const { ok, check: found } = JSON.parse(stdout)
+      return [exitCode, ok, found]
+    }
+    expect(await verdict()).to.deep.equal([3, true, 'pending'])
+    await up()
+    expect(await verdict()).to.deep.equal([0, true, 'fine'])
+    await project.remove('migrations/002_providers.ts')
+    expect(await verdict()).to.deep.equal([4, true, 'disagreement'])
+  })
+
   it('gives programs each migration with its history', async () => {
     await up()
     await project.write('migrations/003_visits.ts', tableMigration('visits'))

@@ -109,6 +109,13 @@ describe('parseArguments', () => {
     ])
   })
 
+  it('takes the value of another command’s flag for its value, not for an argument', () => {
+    const foreignFlags = [{ name: 'steps', value: 'N', help: '' }]
+    expect(thrownBy(() => parseArguments(['--steps', '3'], { ...SHAPE, foreignFlags }))).to.include(
+      { message: 'up has no flag --steps' },
+    )
+  })
+
   for (const args of [
     ['--databse-url', 'postgres://ada:s3cret@db/app'],
     ['--databse-url=postgres://ada:s3cret@db/app'],

@@ -16,7 +16,7 @@ describe('programHelp', () => {
     }
   })
 
-  it('names every common flag, and --version', () => {
+  it('names every common flag, --version among them', () => {
     for (const { name } of COMMON_FLAGS) expect(help).to.include(`\n  --${name} `)
     expect(help).to.include('\n  --version ')
   })
@@ -61,9 +61,12 @@ Flags
   --dry                 only say so
   --database-url URL    postgres://user:password@host:port/database
   --migrations-dir DIR  folder of the migrations (migrations)
+  --out DIR             folder of the generated types (generated)
+  --no-codegen          leave the generated types alone
   --json                one JSON document on stdout, failures included
   --quiet               no progress on stderr
   --help                show this help
+  --version             print the version
 `)
   })
 
