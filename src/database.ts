@@ -222,8 +222,12 @@ function newClient(target: ServerTarget, timeoutMs: number): pg.Client {
     keepAlive: true,
     types: columnParsers,
     ssl: tlsOptions(target),
-    ...(target.options === undefined ? {} : { options: target.options }),
+    sslnegotiation: 'postgres',
   })
+  // pg takes what its configuration leaves out from libpq's variables, and an empty value counts as left out:
+  // PGOPTIONS could move the history to another schema. PgBouncer refuses `options`, so none are sent unasked.
+  const { connectionParameters } = client as pg.Client & { connectionParameters: object }
+  Object.assign(connectionParameters, { options: target.options, replication: undefined })
   // Without a listener a lost connection would end the process; the next query fails instead.
   client.on('error', () => undefined)
   return client

@@ -376,6 +376,62 @@ export async function down(db: Kysely<any>): Promise<void> {
     })
   })
 
+  describe('with variables of libpq in the environment', () => {
+    /** Runs status in a process of its own, and gives what it tells the server when it connects. */
+    const startupOf = async (environment: (port: number) => Readonly<Record<string, string>>) => {
+      let startup: Buffer | undefined
+      const proxy = createServer((socket) => {
+        socket.once('data', (chunk) => (startup ??= chunk))
+        forward(socket, server.port)
+      })
+      const port = await listen(proxy)
+      const { exitCode, stderr } = await project.spawn(['status'], environment(port))
+      proxy.close()
+      expect(exitCode, stderr).to.equal(0)
+      return startupParameters(startup ?? Buffer.alloc(0))
+    }
+    const expected = {
+      user: 'clinic',
+      database: 'health',
+      application_name: 'federation-migrate',
+      client_encoding: 'UTF8',
+    }
+
+    it('heeds none of them', async () => {
+      const startup = await startupOf((port) => ({
+        ...env,
+        DB_PORT: String(port),
+        PGOPTIONS: '-c search_path=elsewhere',
+        PGHOST: 'name.invalid',
+        PGHOSTADDR: '192.0.2.1',
+        PGPORT: '1',
+        PGDATABASE: 'elsewhere',
+        PGUSER: 'nobody',
+        PGPASSWORD: 'wrong',
+        PGAPPNAME: 'elsewhere',
+        PGSSLMODE: 'verify-full',
+        PGSSLROOTCERT: '/no.pem',
+        PGSSLNEGOTIATION: 'direct',
+        PGCLIENTENCODING: 'LATIN1',
+        PGCLIENT_ENCODING: 'LATIN1',
+        PGREPLICATION: 'database',
+        PGBINARY: '1',
+        PGCONNECT_TIMEOUT: '1',
+        PGTZ: 'Asia/Tokyo',
+      }))
+      expect(startup).to.deep.equal(expected)
+    })
+
+    it('sends the options of the URL alone', async () => {
+      const options = '-c search_path=public'
+      const startup = await startupOf((port) => ({
+        DATABASE_URL: `postgres://clinic:${encodeURIComponent(SECRET)}@127.0.0.1:${port}/health?options=${encodeURIComponent(options)}`,
+        PGOPTIONS: '-c search_path=elsewhere',
+      }))
+      expect(startup).to.deep.equal({ ...expected, options })
+    })
+  })
+
   describe('by a .env file', () => {
     it('reads it beside package.json, also from a folder below; real variables win', async () => {
       const other = await createTestProject({
@@ -426,6 +482,14 @@ async function freePort(): Promise<number> {
   server.close()
   await once(server, 'close')
   return port
+}
+
+/** A StartupMessage of PostgreSQL's protocol: length, version, then names and values, each ended by a zero. */
+function startupParameters(message: Buffer): Record<string, string> {
+  const words = message.subarray(8).toString().split('\0')
+  const parameters: Record<string, string> = {}
+  for (let at = 0; words[at]; at += 2) parameters[words[at]!] = words[at + 1] ?? ''
+  return parameters
 }
 
 function forward(socket: Socket, port: number): void {
