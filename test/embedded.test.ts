@@ -463,6 +463,39 @@ describe('embedded server', function () {
       }
     })
 
+    for (const who of ['root', 'an ordinary user']) {
+      it(`is copied from a path that a shell would take apart, as ${who}`, async function () {
+        if (who === 'root' && !isRoot) return this.skip()
+        const account = who === 'root' ? {} : ordinary
+        const cache = join(area, 'cache')
+        await mkdir(cache)
+        await give(cache, account)
+        const usual = project
+        const { uid, gid } = await stat(usual)
+        project = join(area, 'a "q$HOME`id`\\x b\'c')
+        await rename(usual, project)
+        try {
+          await give(project, account)
+          const server = await startElsewhere(project, account, { XDG_CACHE_HOME: cache })
+          expect(server.dataDir).to.equal(join(project, '.postgres/data'))
+          expect(await settings(server)).to.include({ data_directory: server.dataDir })
+          await stopServer(project)
+          expect(await startElsewhere(project, account, { XDG_CACHE_HOME: cache })).to.deep.equal(
+            server,
+          )
+          if (process.platform === 'linux') {
+            expect(await readlink(`/proc/${await pidOf(server)}/exe`)).to.not.include(project)
+          }
+        } finally {
+          await discard(project)
+          await chown(project, uid, gid)
+          await rm(join(project, '.postgres'), { recursive: true, force: true })
+          await rename(project, usual)
+          project = usual
+        }
+      })
+    }
+
     it('that is missing is told with what to do instead', async () => {
       const away = join(project, 'away')
       await rename(join(project, PACKAGE), away)

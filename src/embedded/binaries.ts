@@ -1,4 +1,4 @@
-import { chmod, cp, readFile, readdir, symlink } from 'node:fs/promises'
+import { chmod, cp, readFile, readdir, realpath, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
@@ -14,6 +14,9 @@ export interface Binaries {
 
 const PLATFORM = `${process.platform}-${process.arch}`
 
+/** What the shell interprets between double quotes. */
+const SHELL_SYNTAX = /["$`\\]/
+
 /**
  * PostgreSQL's programs from the npm package, complete and such that the account (or we) can run them: where the
  * package lies if that will do, else in a copy outside the checkout.
@@ -22,10 +25,11 @@ const PLATFORM = `${process.platform}-${process.arch}`
  */
 export async function findBinaries(account: Account | undefined): Promise<Binaries> {
   const packaged = await packagedNative()
-  if (await isUsable(packaged, account)) return programs(packaged)
+  if ((await isQuotable(packaged)) && (await isUsable(packaged, account))) return programs(packaged)
   const manifest = await readFile(join(packaged, '../package.json'), 'utf8')
   const { version } = JSON.parse(manifest) as { version: string }
   for await (const directory of ownDirectories()) {
+    if (!(await isQuotable(directory))) continue
     const copy = join(directory, `${version}-${PLATFORM}`)
     if (!(await exists(copy))) await copyNative(packaged, copy)
     if (await isUsable(copy, account)) return programs(copy)
@@ -56,6 +60,11 @@ async function packagedNative(): Promise<string> {
     hint: 'Run npm install without --omit=optional, or set DATABASE_URL or DB_HOST.',
     details: [`package ${name} is not installed`],
   })
+}
+
+/** initdb puts its own path, links resolved, into a shell command, and does no more than quote it. */
+async function isQuotable(path: string): Promise<boolean> {
+  return !SHELL_SYNTAX.test(await realpath(path))
 }
 
 async function isUsable(native: string, account: Account | undefined): Promise<boolean> {
