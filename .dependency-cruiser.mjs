@@ -15,7 +15,7 @@ const LAYERS = [
     name: 'outside-world',
     files: `
       awaited-builder changed-file codegen column-parsers compile database dialect docker embedded/[^/]+ failure
-      federation-db files git history lock migrator run-migration schema-objects source-location
+      federation-db files folder git history lock migrator run-migration schema-objects source-location
       statement-preview statement-scope types-generator`,
     siblings: true,
   },

@@ -1,9 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
+import { makeFolder } from './folder.ts'
 import { HISTORY_TABLE } from './migration.ts'
+import { FIRST_USER_OID } from './schema-objects.ts'
 import { diffTypes } from './type-diff.ts'
 
 /** The generated file's name in the folder for generated files. */
@@ -61,9 +63,6 @@ export async function isKnownFresh(location: TypesLocation, fingerprint: string)
   return types !== undefined && (known ?? '').includes(stamp(location, fingerprint, types))
 }
 
-/** PostgreSQL's first OID of a user's objects: src/include/access/transam.h, FirstNormalObjectId. */
-const FIRST_USER_OID = 16384
-
 const FINGERPRINT_QUERY = `
   select concat_ws(' ', current_setting('server_version_num'), current_database(),
     (select sum(hash_record_extended((oid, relname, relnamespace, relkind, relispartition), 0))
@@ -101,9 +100,8 @@ async function rememberFresh(
   const known = ((await readText(file)) ?? '').split('\n').filter((line) => line !== '')
   const lines = [...new Set([stamp(location, fingerprint, types), ...known])].slice(0, REMEMBERED)
   try {
-    await mkdir(join(location.root, 'node_modules', '.cache', 'federation-migrate'), {
-      recursive: true,
-    })
+    await access(join(location.root, 'node_modules'))
+    await mkdir(dirname(file), { recursive: true })
     await writeFile(file, `${lines.join('\n')}\n`)
   } catch {
     // Only speed is lost: the next run generates the types again to compare them.
@@ -113,13 +111,13 @@ async function rememberFresh(
 async function replaceFile(folder: string, file: string, text: string): Promise<void> {
   const draft = `${file}.${randomUUID()}`
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     await writeFile(draft, text)
     await rename(draft, file)
   } catch (cause) {
     await rm(draft, { force: true }).catch(() => undefined)
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
-    throw new MigrationError('codegen_failed', `can't write ${file} (${reason})`, {
+    const { code, message } = cause as NodeJS.ErrnoException
+    throw new MigrationError('codegen_failed', `can't write ${file} (${code ?? message})`, {
       hint: 'Make the folder writable, name another with --out, or leave the types alone with --no-codegen.',
       cause,
     })

@@ -185,10 +185,8 @@ function problemLines(view: View, message: string, hint: string | undefined): re
 
 function renderTypes(view: View, types: TypesResult | undefined): readonly string[] {
   if (types?.isWritten !== true) return []
-  return [
-    `Wrote ${relative(view.cwd, types.file)}`,
-    ...types.changes.map((change) => `  ${change}`),
-  ]
+  const changes = types.changes.length > 0 ? types.changes : ['only comments or other text changed']
+  return [`Wrote ${relative(view.cwd, types.file)}`, ...changes.map((change) => `  ${change}`)]
 }
 
 function countMigrations(completed: readonly CompletedMigration[]): string {

@@ -30,7 +30,7 @@ const IS_PART = `exists (
      where e.classid = o.classid and e.objid = o.objid and e.objsubid = 0 and e.deptype in ('e', 'i'))`
 
 /** PostgreSQL's first OID of a user's objects: src/include/access/transam.h, FirstNormalObjectId. */
-const FIRST_USER_OID = 16384
+export const FIRST_USER_OID = 16384
 
 /** Objects that are in no schema, and the schemas themselves. */
 const TOP_LEVEL_OBJECTS = `

@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { MigrationError } from '../errors.ts'
 import { listNames } from '../files.ts'
+import { makeFolder } from '../folder.ts'
 import { migrationNumber, NAMING_RULE } from '../migration.ts'
 
 /** The new file. */
@@ -32,7 +33,7 @@ export async function create(config: Config, description: string): Promise<Creat
     })
   }
   try {
-    await mkdir(migrationsDir, { recursive: true })
+    await makeFolder(migrationsDir)
     const name = `${nextNumber(listNames(migrationsDir))}_${words}`
     const file = join(migrationsDir, `${name}.ts`)
     await writeFile(file, TEMPLATE, { flag: 'wx' })

@@ -1,5 +1,6 @@
 import { readdir, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import process from 'node:process'
 import { expect } from 'chai'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createTestProject, tableMigration, type TestProject } from '../support/project.ts'
@@ -86,7 +87,7 @@ describe('codegen', () => {
     expect(exitCode).to.equal(1)
     expect(stdout).to.equal('')
     expect(stderr.replace(/\d+ ms/, 'n ms')).to.equal(`  ↑ 001_patients n ms
-Error: can't write ${join(project.root, 'generated/db.ts')} (EEXIST)
+Error: can't write ${join(project.root, 'generated/db.ts')} (${join(project.root, 'generated')} is a file, not a folder)
   applied, and kept: 001_patients
 Hint: Make the folder writable, name another with --out, or leave the types alone with --no-codegen.
 `)
@@ -94,6 +95,33 @@ Hint: Make the folder writable, name another with --out, or leave the types alon
     expect(json.exitCode).to.equal(1)
     expect(JSON.parse(json.stdout).error.code).to.equal('codegen_failed')
     expect((await run('status', '--check')).exitCode).to.equal(0)
+  })
+
+  it('says at once where the folder can’t be made', async () => {
+    await project.write('notes.txt', 'a file')
+    const notes = join(project.root, 'notes.txt')
+    for (const [out, reason] of [
+      [join(notes, 'deep/types'), `${notes} is a file, not a folder`],
+      ['/proc/no/types', process.platform === 'linux' ? 'ENOENT' : ''],
+    ] as const) {
+      const { exitCode, stderr } = await run('codegen', '--out', out)
+      expect(exitCode).to.equal(1)
+      expect(stderr).to.include(`Error: can't write ${out}/db.ts (${reason}`)
+    }
+  })
+
+  it('says where only a comment changed', async () => {
+    await run('up')
+    await database.query(`comment on column patients.id is 'a number'`)
+    const { stdout } = await run('codegen')
+    expect(stdout).to.equal('Wrote generated/db.ts\n  only comments or other text changed\n')
+  })
+
+  it('makes no node_modules to remember anything in', async () => {
+    await project.remove('node_modules')
+    const { exitCode, stderr } = await run('codegen')
+    expect(exitCode, stderr).to.equal(0)
+    expect(await readdir(project.root)).to.not.include('node_modules')
   })
 
   it('does not create a database that is missing', async () => {

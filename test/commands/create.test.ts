@@ -119,7 +119,7 @@ describe('create', () => {
       join(project.root, 'file/sub'),
     )
     expect(exitCode).to.equal(2)
-    expect(stderr).to.match(/^Error: can't write a migration: ENOTDIR/)
+    expect(stderr).to.match(/^Error: can't write a migration: \S+file is a file, not a folder\n/)
   })
 
   it('needs no database', async () => {

@@ -158,7 +158,11 @@ describe('renderRollback', () => {
         rolledBack: APPLIED,
         types: { ...TYPES, changes: [] },
       }),
-    ).to.equal('Rolled back 2 migrations in 1.5 s of app.\nWrote generated/db.ts\n')
+    ).to.equal(`\
+Rolled back 2 migrations in 1.5 s of app.
+Wrote generated/db.ts
+  only comments or other text changed
+`)
   })
 
   it('says where nothing is applied', () => {
@@ -216,7 +220,9 @@ It would send other SQL than was applied here: a database built anew will differ
 
 describe('renderCodegen', () => {
   it('shows what was written, or that nothing had to be', () => {
-    expect(renderCodegen(PLAIN, { ...TYPES, changes: [] })).to.equal('Wrote generated/db.ts\n')
+    expect(renderCodegen(PLAIN, { ...TYPES, changes: [] })).to.equal(
+      'Wrote generated/db.ts\n  only comments or other text changed\n',
+    )
     expect(renderCodegen(PLAIN, { ...TYPES, isWritten: false, changes: [] })).to.equal(
       'generated/db.ts is what the database gives.\n',
     )
