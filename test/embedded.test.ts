@@ -475,7 +475,7 @@ describe('embedded server', function () {
         project = join(area, 'a "q$HOME`id`\\x b\'c')
         await rename(usual, project)
         try {
-          await give(project, account)
+          await giveAll(project, account)
           const server = await startElsewhere(project, account, { XDG_CACHE_HOME: cache })
           expect(server.dataDir).to.equal(join(project, '.postgres/data'))
           expect(await settings(server)).to.include({ data_directory: server.dataDir })
@@ -488,8 +488,8 @@ describe('embedded server', function () {
           }
         } finally {
           await discard(project)
-          await chown(project, uid, gid)
           await rm(join(project, '.postgres'), { recursive: true, force: true })
+          await giveAll(project, { uid, gid })
           await rename(project, usual)
           project = usual
         }
@@ -624,6 +624,10 @@ async function findOrdinary(): Promise<Account> {
 
 async function give(path: string, { uid, gid }: Account): Promise<void> {
   if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
+}
+
+async function giveAll(path: string, { uid, gid }: Account): Promise<void> {
+  if (uid !== undefined && gid !== undefined) await run('chown', ['-R', `${uid}:${gid}`, path])
 }
 
 /** Stops a checkout's server and removes its data, wherever it is. */
