@@ -105,7 +105,7 @@ export function configure(
         )
       : variable('DB_HOST') !== undefined
         ? variablesTarget(variable, problems)
-        : ({ kind: 'embedded', database: variable('DB_NAME') ?? DEFAULT_DATABASE } as const)
+        : ({ kind: 'embedded', database: databaseName(variable, problems) } as const)
   const caFile = target.kind === 'server' ? target.tlsCaFile : undefined
 
   const config: Config = {
@@ -163,8 +163,8 @@ function variablesTarget(variable: Variable, problems: Problem[]): ServerTarget 
     kind: 'server',
     host: hostName(variable('DB_HOST') ?? '', problems),
     port: portNumber('DB_PORT', variable('DB_PORT') ?? DEFAULT_PORT, problems),
-    database: variable('DB_NAME') ?? DEFAULT_DATABASE,
-    user: variable('DB_USER') ?? DEFAULT_USER,
+    database: databaseName(variable, problems),
+    user: plainName('DB_USER', variable('DB_USER') ?? DEFAULT_USER, problems),
     password: variable('DB_PASSWORD') ?? DEFAULT_PASSWORD,
     tls: tlsMode('DB_SSL', variable('DB_SSL') ?? 'disable', problems),
     tlsCaFile: variable('DB_SSL_CA'),
@@ -231,6 +231,21 @@ function hostName(text: string, problems: Problem[]): string {
     })
   }
   return host
+}
+
+function databaseName(variable: Variable, problems: Problem[]): string {
+  return plainName('DB_NAME', variable('DB_NAME') ?? DEFAULT_DATABASE, problems)
+}
+
+/** A name alone: messages repeat it, and a whole address would have the password in it. */
+function plainName(source: string, text: string, problems: Problem[]): string {
+  if (/:\/\/|password=/i.test(text)) {
+    problems.push({
+      message: `${source} is not a name`,
+      hint: 'A whole address belongs into DATABASE_URL.',
+    })
+  }
+  return text
 }
 
 /** A value as it was given, unless part of an address stands in it, and maybe a password. */

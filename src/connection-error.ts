@@ -1,5 +1,6 @@
 import { serverAddress, type ServerTarget } from './config.ts'
 import { MigrationError } from './errors.ts'
+import { quoteIdentifier } from './sql-text.ts'
 
 /** What a failed attempt to connect calls for. */
 export type ConnectionFailure =
@@ -14,7 +15,7 @@ const TOO_MANY_CONNECTIONS = '53300'
 const INVALID_PASSWORD = '28P01'
 const INVALID_AUTHORIZATION = '28000'
 const INVALID_CATALOG_NAME = '3D000'
-const INSUFFICIENT_PRIVILEGE = '42501'
+export const INSUFFICIENT_PRIVILEGE = '42501'
 
 /** Failures of the network that pass when a server comes up. */
 const TRANSIENT = new Map([
@@ -66,7 +67,7 @@ export function classifyConnectionError(error: unknown, target: ServerTarget): C
   if (code === INSUFFICIENT_PRIVILEGE) {
     return final(
       `user "${target.user}" may not connect to database "${target.database}"`,
-      `Let an administrator run: grant connect on database "${target.database}" to "${target.user}"`,
+      `Let an administrator run: grant connect on database ${quoteIdentifier(target.database)} to ${quoteIdentifier(target.user)}`,
     )
   }
   if (message.includes('does not support SSL')) {

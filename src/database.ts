@@ -9,6 +9,7 @@ import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
 import { serverProblem } from './failure.ts'
 import { HISTORY_TABLE } from './migration.ts'
+import { quoteIdentifier } from './sql-text.ts'
 
 /** An open connection to the target, and what it said of itself when it was opened. */
 export interface Database {
@@ -54,7 +55,7 @@ export async function withDatabase<Result>(
   try {
     return await use(database)
   } catch (error) {
-    throw serverProblem(error) ?? error
+    throw serverProblem(error, database) ?? error
   } finally {
     await closeClient(database.client)
   }
@@ -270,7 +271,7 @@ async function createDatabase(target: ServerTarget, config: Config, report: Repo
       'database_missing',
       `database "${target.database}" does not exist and can't be created: ${reason}`,
       {
-        hint: `Let an administrator run: create database "${target.database}" owner "${target.user}"`,
+        hint: `Let an administrator run: create database ${quoteIdentifier(target.database)} owner ${quoteIdentifier(target.user)}`,
         cause: error,
       },
     )

@@ -1,8 +1,9 @@
 import pg from 'pg'
+import { INSUFFICIENT_PRIVILEGE } from './connection-error.ts'
 import { MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
-import { withoutRowValues } from './redact.ts'
-import { markPosition } from './sql-text.ts'
+import { withoutRowValues, withoutSnippets } from './redact.ts'
+import { markPosition, quoteIdentifier } from './sql-text.ts'
 import type { FailedStatement } from './statement-scope.ts'
 
 /** SQLSTATE of whatever follows a failure in the same transaction: never the cause. */
@@ -35,9 +36,7 @@ export function migrationFailure(facts: FailureFacts): MigrationError {
       cause,
     })
   }
-  const message =
-    cause instanceof Error ? `${cause.name}: ${firstLine(cause.message)}` : String(cause)
-  return new MigrationError('migration_failed', `${what}: ${message}`, {
+  return new MigrationError('migration_failed', `${what}: ${describe(cause)}`, {
     hint,
     details: locationDetail(facts.location),
     cause,
@@ -55,16 +54,17 @@ export function isConnectionLost(error: unknown): boolean {
   )
 }
 
-/** SQLSTATEs (PostgreSQL documentation, appendix A). */
-const INSUFFICIENT_PRIVILEGE = '42501'
-/** A server that is read-only, out of resources, or busy; a statement that was cancelled; a full disk. */
+/** SQLSTATEs (PostgreSQL documentation, appendix A): a server that is read-only, out of resources, or busy; a statement that was cancelled; a full disk. */
 const SERVER_STATE = /^(25006|53...|55...|57...|58...|40...)$/
 
 /**
  * What a statement of this program itself may fail with through no fault of its own.
  * Undefined for anything else, which is a bug.
  */
-export function serverProblem(error: unknown): MigrationError | undefined {
+export function serverProblem(
+  error: unknown,
+  { schema, role }: { readonly schema: string; readonly role: string },
+): MigrationError | undefined {
   if (isConnectionLost(error)) {
     return new MigrationError('connection_failed', 'the connection to the database was lost', {
       hint: 'See what is applied: federation-migrate status',
@@ -78,7 +78,7 @@ export function serverProblem(error: unknown): MigrationError | undefined {
   return new MigrationError('database_refused', `the database refuses: ${message}`, {
     hint:
       code === INSUFFICIENT_PRIVILEGE
-        ? 'Use a role that owns the schema, or let an administrator grant it: grant usage, create on schema … to …'
+        ? `Use a role that owns the schema, or let an administrator run: grant usage, create on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(role)}`
         : hint,
     details: [`SQLSTATE ${code}`],
     cause: error,
@@ -120,6 +120,13 @@ function statementDetail(sql: string, position: string | undefined): readonly st
 
 function locationDetail(location: string | undefined): readonly string[] {
   return location === undefined ? [] : [`at ${location}`]
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const { name, message } = error
+  // What JSON.parse, BigInt and RegExp can't read, they quote.
+  return `${name}: ${firstLine(name === 'SyntaxError' ? withoutSnippets(message) : message)}`
 }
 
 function firstLine(text: string): string {

@@ -11,8 +11,10 @@ export async function makeFolder(folder: string): Promise<void> {
   if (found?.isDirectory() === true) return
   if (found !== undefined) throw new Error(`${folder} is a file, not a folder`)
   await makeFolder(dirname(folder))
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+  try {
+    await mkdir(folder)
+  } catch (error) {
     // Another process was faster, or what uses the folder will say what is wrong with it.
-    if (error.code !== 'EEXIST') throw error
-  })
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }

@@ -41,6 +41,16 @@ function withoutValues(message: string): string {
     .replace(/0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*/gi, '…')
 }
 
+/**
+ * The message of a JavaScript SyntaxError without the text that could not be read: it may be a value
+ * of a row. `Unexpected token 'A', "Ada" is not valid JSON`, `Cannot convert Ada to a BigInt`.
+ */
+export function withoutSnippets(message: string): string {
+  return withoutValues(message)
+    .replace(/'.*'/s, "'…'")
+    .replace(/(Cannot convert ).*( to a BigInt)/s, '$1…$2')
+}
+
 const WITHHELD = '(withheld: it quotes values of a row)'
 
 /** `Key (npi)=(…) already exists.` keeps the column names; anything else could be a whole row. */

@@ -123,3 +123,8 @@ export function markPosition(sql: string, position: number): readonly string[] {
 
 const EXCERPT_BEFORE = 60
 const EXCERPT_WIDTH = 100
+
+/** An identifier quoted for SQL that a person pastes (PostgreSQL documentation, section 4.1.1). */
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

@@ -9,7 +9,12 @@ import { expect } from 'chai'
 import { type EmbeddedServer, startServer, stopServer } from '../src/embedded/server.ts'
 import { createAuthority } from './support/certificate.ts'
 import { queryUrl } from './support/database.ts'
-import { type CommandOutput, createTestProject, type TestProject } from './support/project.ts'
+import {
+  type CommandOutput,
+  createTestProject,
+  tableMigration,
+  type TestProject,
+} from './support/project.ts'
 
 /** Whatever happens, no output may hold it; what a shell or a URL could split it at is in it too. */
 const SECRET = 's3cret/P@ss:w0rd?#%&'
@@ -124,6 +129,20 @@ describe('connection', () => {
         error: 'user "clinic" may not connect to database "closed"',
         hint: 'Let an administrator run: grant connect on database "closed" to "clinic"',
         exitCode: 1,
+      })
+    })
+
+    it('names the grant where the role may not create anything', async () => {
+      await project.write('migrations/001_patients.ts', tableMigration('patients'))
+      const output = await project.run(['up', '--no-codegen'], { ...env, DB_USER: 'reader' })
+      await project.remove('migrations/001_patients.ts')
+      expect(output).to.deep.equal({
+        exitCode: 1,
+        stdout: '',
+        stderr: `Error: the database refuses: permission denied for schema public
+  SQLSTATE 42501
+Hint: Use a role that owns the schema, or let an administrator run: grant usage, create on schema "public" to "reader"
+`,
       })
     })
 

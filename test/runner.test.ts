@@ -129,6 +129,14 @@ export async function createBroken(db: Kysely<any>): Promise<void> {
       )
     })
 
+    it('shows no values that JavaScript could not read', async () => {
+      const stderr = await failure(`JSON.parse('Ada Example')`)
+      expect(stderr).to.contain(
+        `002_b failed: SyntaxError: Unexpected token '…', "…" is not valid JSON\n`,
+      )
+      expect(stderr).to.not.contain('Ada')
+    })
+
     it('shows no values of rows', async () => {
       const stderr = await failure(
         `await ${send('create table b (name text primary key)')}

@@ -393,6 +393,22 @@ describe('configure', () => {
     })
   })
 
+  for (const [name, env] of [
+    ['DB_NAME', { DB_HOST: 'db' }],
+    ['DB_NAME', {}],
+    ['DB_USER', { DB_HOST: 'db' }],
+  ] as const) {
+    it(`refuses a whole address in ${name}${'DB_HOST' in env ? '' : ' of the embedded server'}`, () => {
+      const address = 'postgres://ada:s3cret@db/app'
+      const error = thrownBy(() => configured({ ...env, [name]: address }))
+      expect(error).to.include({
+        code: 'usage',
+        message: `${name} is not a name`,
+        hint: 'A whole address belongs into DATABASE_URL.',
+      })
+    })
+  }
+
   describe('a password', () => {
     const SECRET = 's3cret'
     const URLS = [
@@ -409,6 +425,8 @@ describe('configure', () => {
       'DATABASE_URL',
       'DB_HOST',
       'DB_PORT',
+      'DB_NAME',
+      'DB_USER',
       'DB_SSL',
       'DB_CONNECT_TIMEOUT',
       'DB_PASSWORD',

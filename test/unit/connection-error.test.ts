@@ -106,6 +106,13 @@ describe('classifyConnectionError', () => {
       /grant connect on database "app" to "ada"/,
     ],
     [
+      '42501',
+      'permission denied for database "a""p"',
+      { database: 'a"p', user: 'd"ba' },
+      'user "d"ba" may not connect to database "a"p"',
+      /grant connect on database "a""p" to "d""ba"/,
+    ],
+    [
       '',
       'The server does not support SSL connections',
       { tls: 'verify-full' },

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { withoutPassword, withoutRowValues } from '../../src/redact.ts'
+import { withoutPassword, withoutRowValues, withoutSnippets } from '../../src/redact.ts'
 
 /** Stands wherever a real message quotes a row. */
 const VALUE = 'Ada Lovelace'
@@ -204,6 +204,32 @@ describe('withoutRowValues', () => {
 
   it('takes a class for what a code begins with, not for what it holds', () => {
     expect(withoutRowValues('42223', '"a"', 'b')).to.deep.equal({ message: '"a"', detail: 'b' })
+  })
+})
+
+describe('withoutSnippets', () => {
+  for (const [read, shown] of [
+    [() => JSON.parse('Ada') as unknown, `Unexpected token '…', "…" is not valid JSON`],
+    [() => JSON.parse(`{"name": "O'Ada" Ada}${' '.repeat(50)}Ada`) as unknown, undefined],
+    [() => JSON.parse(`[1, 2, "O'Ada\\n", Ada "", 3${', 4'.repeat(50)}]`) as unknown, undefined],
+    [() => BigInt('Ada\nAda'), 'Cannot convert … to a BigInt'],
+    [() => new RegExp(['(', 'Ada'].join('')), 'Invalid regular expression: …'],
+  ] as const) {
+    it(`takes the value out of what ${String(read).slice(6)} throws`, () => {
+      let message = ''
+      try {
+        read()
+      } catch (error) {
+        message = withoutSnippets((error as Error).message)
+      }
+      expect(message).to.not.equal('').and.not.include('Ada')
+      if (shown !== undefined) expect(message).to.equal(shown)
+    })
+  }
+
+  it('leaves what names no value', () => {
+    const message = 'Unexpected end of JSON input'
+    expect(withoutSnippets(message)).to.equal(message)
   })
 })
 
