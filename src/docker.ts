@@ -23,23 +23,27 @@ export async function canCompose(root: string): Promise<boolean> {
 
 /** Starts the compose file's database and waits until it is healthy. Throws `connection_failed`. */
 export async function startComposeDatabase(root: string): Promise<void> {
+  await compose(root, 'start', 'up', '--detach', '--wait', SERVICE)
+}
+
+/** Stops the compose file's database; false where it was not running. Throws `connection_failed`. */
+export async function stopComposeDatabase(root: string): Promise<boolean> {
+  const running = await compose(root, 'stop', 'ps', '--quiet', '--status', 'running', SERVICE)
+  if (running.trim() === '') return false
+  await compose(root, 'stop', 'stop', SERVICE)
+  return true
+}
+
+async function compose(root: string, aim: 'start' | 'stop', ...args: string[]): Promise<string> {
   try {
-    await docker(root, 0, 'compose', 'up', '--detach', '--wait', SERVICE)
+    return await docker(root, 0, 'compose', ...args)
   } catch (cause) {
-    throw new MigrationError('connection_failed', 'docker compose could not start the database', {
+    throw new MigrationError('connection_failed', `docker compose could not ${aim} the database`, {
       hint: `Look at it with: docker compose logs ${SERVICE}`,
       details: lastLines(cause),
       cause,
     })
   }
-}
-
-/** Stops the compose file's database; false where it was not running. */
-export async function stopComposeDatabase(root: string): Promise<boolean> {
-  const running = await docker(root, 0, 'compose', 'ps', '--quiet', '--status', 'running', SERVICE)
-  if (running.trim() === '') return false
-  await docker(root, 0, 'compose', 'stop', SERVICE)
-  return true
 }
 
 async function docker(root: string, timeout: number, ...args: string[]): Promise<string> {
@@ -49,5 +53,5 @@ async function docker(root: string, timeout: number, ...args: string[]): Promise
 
 function lastLines(error: unknown): readonly string[] {
   const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
-  return text.trim().split('\n').slice(-3)
+  return text.trim() === '' ? [] : text.trim().split('\n').slice(-3)
 }

@@ -2,6 +2,7 @@
 export type ProgressEvent =
   | { readonly type: 'server-starting'; readonly dataDir: string; readonly firstTime: boolean }
   | { readonly type: 'server-started'; readonly port: number; readonly durationMs: number }
+  | { readonly type: 'compose-starting' }
   | { readonly type: 'waiting-for-database'; readonly address: string; readonly reason: string }
   | { readonly type: 'database-created'; readonly database: string }
   | { readonly type: 'waiting-for-lock'; readonly holder: string }

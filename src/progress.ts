@@ -64,6 +64,8 @@ function eventLines(
       ]
     case 'server-started':
       return [`PostgreSQL listens on 127.0.0.1:${event.port} (${formatDuration(event.durationMs)})`]
+    case 'compose-starting':
+      return ['Starting PostgreSQL with docker compose; the first time it fetches the image …']
     case 'waiting-for-database':
       return [`Waiting for ${event.address} (${event.reason}) …`]
     case 'database-created':

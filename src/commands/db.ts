@@ -68,10 +68,13 @@ export async function quickStart(
   context: Context,
   options: { readonly isCodegenWanted: boolean; readonly composeTarget: () => ServerTarget },
 ): Promise<QuickStartResult> {
-  const { config } = context
+  const { config, report } = context
   const { isCodegenWanted, composeTarget } = options
   const isCompose = config.target.kind === 'embedded' && (await canCompose(config.root))
-  if (isCompose) await startComposeDatabase(config.root)
+  if (isCompose) {
+    report({ type: 'compose-starting' })
+    await startComposeDatabase(config.root)
+  }
   const started: Config = isCompose ? { ...config, target: composeTarget() } : config
   const inStarted: Context = { ...context, config: started }
   const result = await up(inStarted, { to: undefined, isCodegenWanted })

@@ -1,7 +1,13 @@
-import { rm } from 'node:fs/promises'
+import { chmod, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect } from 'chai'
 import { queryUrl } from '../support/database.ts'
-import { createTestProject, tableMigration, type TestProject } from '../support/project.ts'
+import {
+  BARE_ENVIRONMENT,
+  createTestProject,
+  tableMigration,
+  type TestProject,
+} from '../support/project.ts'
 
 describe('db', () => {
   describe('url', () => {
@@ -97,6 +103,43 @@ describe('db', () => {
     } finally {
       await project.run(['db', 'stop'])
       await rm(project.root, { recursive: true, force: true })
+    }
+  })
+
+  describe('with a docker that fails', () => {
+    let project: TestProject
+    let env: Readonly<Record<string, string>>
+    before(async () => {
+      project = await createTestProject({
+        'docker-compose.yml': 'services: {}\n',
+        'bin/docker': `#!/bin/sh
+case "$*" in
+  info | 'compose version') ;;
+  *) echo 'no space left on device' >&2; exit 17 ;;
+esac
+`,
+      })
+      await chmod(join(project.root, 'bin/docker'), 0o755)
+      env = { PATH: `${join(project.root, 'bin')}:${BARE_ENVIRONMENT.PATH}` }
+    })
+    after(() => project.dispose())
+
+    for (const [command, progress, aim] of [
+      [
+        'quick-start',
+        'Starting PostgreSQL with docker compose; the first time it fetches the image …\n',
+        'start',
+      ],
+      ['db stop', '', 'stop'],
+    ] as const) {
+      it(`says in ${command} what docker said`, async () => {
+        const { exitCode, stdout, stderr } = await project.spawn(command.split(' '), env)
+        expect([exitCode, stdout]).to.deep.equal([1, ''])
+        expect(stderr).to.equal(`${progress}Error: docker compose could not ${aim} the database
+  no space left on device
+Hint: Look at it with: docker compose logs postgres
+`)
+      })
     }
   })
 })

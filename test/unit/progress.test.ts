@@ -35,6 +35,10 @@ describe('createProgress', () => {
       'PostgreSQL listens on 127.0.0.1:5433 (900 ms)\n',
     ],
     [
+      { type: 'compose-starting' },
+      'Starting PostgreSQL with docker compose; the first time it fetches the image …\n',
+    ],
+    [
       { type: 'waiting-for-database', address: 'db:5432', reason: 'connection refused' },
       'Waiting for db:5432 (connection refused) …\n',
     ],
