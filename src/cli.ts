@@ -38,10 +38,15 @@ export async function runCommandLine(args: readonly string[], terminal: Terminal
     terminal.writeOut(text)
     return outcome.exitCode ?? 0
   } catch (error) {
-    if (isJson) terminal.writeOut(errorDocument(error))
-    if (isJson && error instanceof MigrationError) return error.exitCode
-    return tellFailure(terminal, error)
+    return reportFailure(args, terminal, error)
   }
+}
+
+/** Writes a failure as the command line asks for it, and gives its exit code. */
+export function reportFailure(args: readonly string[], terminal: Terminal, error: unknown): number {
+  if (!args.includes('--json')) return tellFailure(terminal, error)
+  terminal.writeOut(errorDocument(error))
+  return error instanceof MigrationError ? error.exitCode : tellFailure(terminal, error)
 }
 
 /** Writes a failure for people, and gives its exit code. */

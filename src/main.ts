@@ -4,22 +4,26 @@ import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { parseEnv } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
-import { runCommandLine, tellFailure, type Terminal } from './cli.ts'
+import { reportFailure, runCommandLine, tellFailure, type Terminal } from './cli.ts'
+import { MigrationError } from './errors.ts'
 
-const cwd = process.cwd()
-const root = projectRoot(cwd)
+/** Where the program runs, and what is configured there. */
+type Place = Pick<Terminal, 'cwd' | 'root' | 'env'>
 
-// A reader that closes the pipe early (`… | head`) has seen enough.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
-}
+/** For what fails before the place is known, or after all else. */
+const NOWHERE: Place = { cwd: '/', root: '/', env: process.env }
 
-const terminal: Terminal = {
-  env: { ...readDotEnv(root), ...process.env },
-  cwd,
-  root,
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that closes the pipe early (`… | head`) has seen enough.
+  if (error.code === 'EPIPE') return
+  process.stderr.write(`Error: can't write the output: ${error.message}\n`)
+  process.exitCode = 1
+})
+// Nobody is left to tell it to; the exit code still says how the command went.
+process.stderr.on('error', () => undefined)
+
+const terminalAt = (place: Place): Terminal => ({
+  ...place,
   writeOut: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   isOutTerminal: process.stdout.isTTY,
@@ -31,20 +35,54 @@ const terminal: Terminal = {
     rejectionListeners.push(listener)
     return () => rejectionListeners.pop()
   },
-}
+})
 
 // What a migration does after its end, unawaited, fails when nobody listens for it any more.
 const rejectionListeners = [
   (reason: unknown): void => {
-    process.exitCode = tellFailure(terminal, reason)
+    process.exitCode = tellFailure(terminalAt(NOWHERE), reason)
   },
 ]
 process.on('unhandledRejection', (reason) => rejectionListeners.at(-1)?.(reason))
 
-void runCommandLine(process.argv.slice(2), terminal).then((exitCode) => {
+void run(process.argv.slice(2)).then((exitCode) => {
   // Not process.exit(): that would cut off what a pipe has not taken yet.
   process.exitCode ??= exitCode
 })
+
+async function run(args: readonly string[]): Promise<number> {
+  try {
+    return await runCommandLine(args, terminalAt(findPlace()))
+  } catch (error) {
+    return reportFailure(args, terminalAt(NOWHERE), error)
+  }
+}
+
+/** Throws `usage` where the current folder is gone, or its `.env` can't be read. */
+function findPlace(): Place {
+  const cwd = orUsage(
+    () => process.cwd(),
+    "can't find the current folder",
+    'Go to one that exists.',
+  )
+  const root = projectRoot(cwd)
+  const file = join(root, '.env')
+  const settings = orUsage(
+    () => (existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}),
+    `can't read ${file}`,
+    'It is a file of NAME=value lines; make it readable, or remove it.',
+  )
+  return { cwd, root, env: { ...settings, ...process.env } }
+}
+
+function orUsage<Result>(read: () => Result, message: string, hint: string): Result {
+  try {
+    return read()
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new MigrationError('usage', `${message} (${code ?? String(cause)})`, { hint, cause })
+  }
+}
 
 /** Folder of the nearest package.json, from here upwards; here where there is none. */
 function projectRoot(from: string): string {
@@ -52,11 +90,6 @@ function projectRoot(from: string): string {
     if (existsSync(join(folder, 'package.json'))) return folder
     if (folder === dirname(folder)) return from
   }
-}
-
-function readDotEnv(folder: string): Record<string, string | undefined> {
-  const file = join(folder, '.env')
-  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}
 }
 
 /** An account without an entry in the passwd file, as in some containers, has no name. */

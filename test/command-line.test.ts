@@ -1,6 +1,16 @@
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
 import { expect } from 'chai'
 import { COMMANDS } from '../src/command-table.ts'
-import { createTestProject, type TestProject } from './support/project.ts'
+import {
+  BARE_ENVIRONMENT,
+  createTestProject,
+  REPOSITORY,
+  type TestProject,
+} from './support/project.ts'
 
 describe('command line', () => {
   let project: TestProject
@@ -72,5 +82,52 @@ describe('command line', () => {
     expect(stderr).to.equal(
       'Error: status has no flag --to\nHint: See: federation-migrate status --help\n',
     )
+  })
+
+  describe('as a process', () => {
+    const program = join(REPOSITORY, 'dist/main.cjs')
+    const shell = (script: string): SpawnSyncReturns<string> =>
+      spawnSync('sh', ['-c', script, process.execPath, program], {
+        cwd: project.root,
+        env: BARE_ENVIRONMENT,
+        encoding: 'utf8',
+      })
+
+    it('says that .env can’t be read', async () => {
+      const file = join(await realpath(project.root), '.env')
+      await project.write('.env/file', '')
+      const text = await project.spawn(['status'])
+      const json = await project.spawn(['status', '--json'])
+      await project.remove('.env')
+      const message = `can't read ${file} (EISDIR)`
+      const hint = 'It is a file of NAME=value lines; make it readable, or remove it.'
+      expect(text).to.deep.equal({
+        exitCode: 2,
+        stdout: '',
+        stderr: `Error: ${message}\nHint: ${hint}\n`,
+      })
+      expect([json.exitCode, json.stderr]).to.deep.equal([2, ''])
+      expect(JSON.parse(json.stdout).error).to.include({ code: 'usage', message, hint })
+    })
+
+    it('says that the current folder is gone', () => {
+      const { status, stderr } = shell('mkdir gone && cd gone && rmdir ../gone && "$0" "$1" status')
+      expect(status).to.equal(2)
+      expect(stderr).to.match(/^Error: can't find the current folder \(ENOENT[^]*\nHint: Go to /m)
+    })
+
+    it('fails in one line where its output can’t be written', function () {
+      if (!existsSync('/dev/full')) this.skip()
+      for (const flags of ['', '--json']) {
+        const { status, stderr } = shell(`"$0" "$1" --help ${flags} > /dev/full`)
+        expect(status).to.equal(1)
+        expect(stderr).to.match(/^Error: can't write the output: ENOSPC.*\n$/)
+      }
+    })
+
+    it('keeps its exit code where progress can’t be written', function () {
+      if (!existsSync('/dev/full')) this.skip()
+      expect(shell('"$0" "$1" deploy 2> /dev/full').status).to.equal(2)
+    })
   })
 })
