@@ -88,6 +88,12 @@ function confirmation({ config, ask }: Context): ((plan: CleanPlan) => Promise<v
 
 function refusal(name: string, message: string): MigrationError {
   return new MigrationError('refused', message, {
-    hint: `To drop all its data: make migrate-clean CONFIRM=${name}`,
+    // Before make, where make itself does not expand a $ in it.
+    hint: `To drop all its data: CONFIRM=${shellWord(name)} make migrate-clean`,
   })
+}
+
+/** A text as one word for a shell, whatever is in it. */
+function shellWord(text: string): string {
+  return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -138,9 +138,16 @@ describe('clean', () => {
       expect(stdout).to.equal('')
       expect(stderr).to
         .equal(`Error: clean drops all data in "${database.name}", and nobody confirmed it
-Hint: To drop all its data: make migrate-clean CONFIRM=${database.name}
+Hint: To drop all its data: CONFIRM=${database.name} make migrate-clean
 `)
       expect(await patients()).to.equal(1)
+    })
+
+    it('quotes the name in its hint where a shell would read it', async () => {
+      const url = `postgres://nobody@localhost/${encodeURIComponent("a 'b' $c")}`
+      const { exitCode, stderr } = await project.run(['clean'], { DATABASE_URL: url })
+      expect(exitCode).to.equal(6)
+      expect(stderr).to.contain(String.raw`CONFIRM='a '\''b'\'' $c' make migrate-clean`)
     })
 
     it('refuses where another database was confirmed', async () => {
