@@ -49,31 +49,18 @@ export async function loadMigrations(
 export async function inspectMigrations(
   files: readonly MigrationFile[],
 ): Promise<{ readonly loaded: readonly LoadedMigration[]; readonly problems: readonly Problem[] }> {
-  const [compiled, kysely] = await Promise.all([
-    bundleModules(files.map((file) => file.path)),
-    import('kysely'),
-  ])
-  const bundleByPath = new Map(compiled.bundles.map((bundle) => [bundle.path, bundle]))
-  const problems: Problem[] = [...compiled.problems]
+  const kysely = await import('kysely')
+  const problems: Problem[] = []
   const loaded: LoadedMigration[] = []
-  for (const file of files) {
-    const bundle = bundleByPath.get(file.path)
-    if (bundle === undefined) {
-      if (compiled.problems.length > 0) continue
-      throw new Error(`esbuild gave no output for ${file.path}`)
-    }
-    try {
-      const checked = checkExports(file.name, evaluate(bundle, kysely))
-      problems.push(...checked.problems)
-      if (checked.module !== undefined)
-        loaded.push({
-          file,
-          module: checked.module,
-          locate: bundle.locate,
-          packages: bundle.packages,
-        })
-    } catch (error) {
-      problems.push(evaluationProblem(file, error, bundle.locate))
+  const fileByPath = new Map(files.map((file) => [file.path, file]))
+  for await (const compiled of bundleInBatches([...fileByPath.keys()])) {
+    problems.push(...compiled.problems)
+    for (const bundle of compiled.bundles) {
+      const file = fileByPath.get(bundle.path)
+      if (file === undefined) throw new Error(`esbuild gave an output for ${bundle.path}`)
+      const evaluated = evaluateMigration(file, bundle, kysely)
+      problems.push(...evaluated.problems)
+      if (evaluated.migration !== undefined) loaded.push(evaluated.migration)
     }
   }
   return { loaded, problems }
@@ -94,10 +81,20 @@ const BATCH = 100
  */
 export async function bundleModules(paths: readonly string[]): Promise<Bundled> {
   const batches: Bundled[] = []
-  for (let start = 0; start < paths.length; start += BATCH) {
-    batches.push(await bundleBatch(paths.slice(start, start + BATCH)))
-  }
+  for await (const batch of bundleInBatches(paths)) batches.push(batch)
   return joinBundled(batches)
+}
+
+/** Batch by batch, in order; the next one is compiled, in another process, while a batch is used. */
+async function* bundleInBatches(paths: readonly string[]): AsyncGenerator<Bundled> {
+  if (paths.length === 0) return
+  let next = bundleBatch(paths.slice(0, BATCH))
+  for (let start = BATCH; start < paths.length; start += BATCH) {
+    const batch = await next
+    next = bundleBatch(paths.slice(start, start + BATCH))
+    yield batch
+  }
+  yield await next
 }
 
 async function bundleBatch(paths: readonly string[]): Promise<Bundled> {
@@ -160,6 +157,25 @@ function joinBundled(parts: readonly Bundled[]): Bundled {
   return {
     bundles: parts.flatMap((part) => part.bundles),
     problems: [...new Map(problems.map((problem) => [problem.message, problem])).values()],
+  }
+}
+
+interface EvaluatedMigration {
+  readonly migration: LoadedMigration | undefined
+  readonly problems: readonly Problem[]
+}
+
+function evaluateMigration(
+  file: MigrationFile,
+  bundle: Bundle,
+  kysely: unknown,
+): EvaluatedMigration {
+  const { locate, packages } = bundle
+  try {
+    const { module, problems } = checkExports(file.name, evaluate(bundle, kysely))
+    return { migration: module && { file, module, locate, packages }, problems }
+  } catch (error) {
+    return { migration: undefined, problems: [evaluationProblem(file, error, locate)] }
   }
 }
 
