@@ -6,6 +6,8 @@ export type ProgressEvent =
   | { readonly type: 'waiting-for-database'; readonly address: string; readonly reason: string }
   | { readonly type: 'database-created'; readonly database: string }
   | { readonly type: 'waiting-for-lock'; readonly holder: string }
+  /** `objects` in words, for example `8 tables, 1 function`; sent before the first of them is dropped. */
+  | { readonly type: 'dropping'; readonly database: string; readonly objects: string }
   | { readonly type: 'migration-started'; readonly name: string; readonly direction: Direction }
   | {
       readonly type: 'migration-finished'

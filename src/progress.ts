@@ -72,6 +72,8 @@ function eventLines(
       return [`Created database ${event.database}`]
     case 'waiting-for-lock':
       return [`Waiting for ${event.holder} …`]
+    case 'dropping':
+      return [`Dropping all that is in database ${event.database}: ${event.objects}`]
     case 'migration-finished': {
       const mark = event.direction === 'up' ? '↑' : '↓'
       return [

@@ -71,15 +71,19 @@ export async function planClean(database: Database): Promise<CleanPlan> {
 }
 
 /**
- * Drops what the plan says, and tells what was dropped and what is still there. The history is emptied
+ * Drops what the plan says, and tells what was dropped and what is still there; `onPlan` hears of it before. The history is emptied
  * first and dropped last: if this is cut short, no row speaks of what is gone, and the next `clean`
  * still knows what was there in the beginning.
  */
-export async function executeClean(database: Database): Promise<CleanPlan> {
+export async function executeClean(
+  database: Database,
+  onPlan: (drops: readonly SchemaObject[]) => void,
+): Promise<CleanPlan> {
   const { client } = database
   const history = historyTableName(database)
   const origin = await readOrigin(database)
   const { drops } = await planBeyond(database, origin)
+  onPlan(drops)
   if (await hasHistory(database)) await client.query(`delete from ${history}`)
   for (let start = 0; start < drops.length; start += BATCH) {
     const statements = drops.slice(start, start + BATCH).map(dropStatement)
@@ -116,8 +120,9 @@ async function planBeyond(
   return { drops: all.filter((object) => !isKept(object)), kept: all.filter(isKept) }
 }
 
-/** `8 tables, 1 function`, for the question before a clean. */
+/** `8 tables, 1 function`; `nothing yet` where there is none. */
 export function countObjects(objects: readonly SchemaObject[]): string {
+  if (objects.length === 0) return 'nothing yet'
   const counts = new Map<string, number>()
   for (const { type } of objects) counts.set(type, (counts.get(type) ?? 0) + 1)
   return [...counts]

@@ -143,6 +143,31 @@ describe('one runner at a time', () => {
     })
   })
 
+  it('lets nobody in between what clean drops and what it applies', async () => {
+    await spawnUp()
+    const reader = new pg.Client({ connectionString: database.url })
+    await reader.connect()
+    try {
+      await reader.query('begin; select from a')
+      const cleaning = project.spawn(['clean', '--no-codegen'], {
+        DATABASE_URL: database.url,
+        CONFIRM: database.name,
+      })
+      await until(`select from pg_locks where not granted`)
+      await write('002_b', tableMigration('b'))
+      const applying = spawnUp()
+      await until(`select from pg_stat_activity where query like '%pg_locks%'
+        and application_name = 'federation-migrate' and datname = current_database()`)
+      await reader.query('commit')
+      const [cleaned, other] = await Promise.all([cleaning, applying])
+      expect(cleaned.stderr).to.contain('↑ 001_a').and.not.contain('002_b')
+      expect(other.stderr).to.contain('↑ 002_b').and.not.contain('001_a')
+    } finally {
+      await reader.end()
+    }
+    expect(await applied()).to.eql(['001_a', '002_b'])
+  })
+
   it('does not wait where there is nothing to do', async () => {
     await spawnUp()
     await withHeldLock(async () => {

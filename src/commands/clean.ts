@@ -46,7 +46,9 @@ export async function clean(
     // Asked without the lock: nobody waits for a person to answer.
     if (question !== undefined) await question(await planClean(database))
     const { drops, kept, run } = await withLock(database, config.lockWaitMs, report, async () => ({
-      ...(await executeClean(database)),
+      ...(await executeClean(database, (drops) => {
+        report({ type: 'dropping', database: database.name, objects: countObjects(drops) })
+      })),
       run: await applyLocked(context, database, folder, undefined, loaded),
     }))
     const types = options.isCodegenWanted
@@ -78,9 +80,8 @@ function confirmation({ config, ask }: Context): ((plan: CleanPlan) => Promise<v
     throw refusal(name, `clean drops all data in "${name}", and nobody confirmed it`)
   }
   return async ({ drops }) => {
-    const objects = drops.length === 0 ? 'nothing yet' : countObjects(drops)
     const answer = await ask(
-      `This drops all data in database "${name}" (${objects}).\nType the database's name to go on: `,
+      `This drops all data in database "${name}" (${countObjects(drops)}).\nType the database's name to go on: `,
     )
     if (answer.trim() !== name) throw refusal(name, `that is not "${name}": nothing was dropped`)
   }

@@ -181,6 +181,13 @@ Hint: To drop all its data: CONFIRM=${database.name} make migrate-clean
       expect(await patients()).to.equal(0)
     })
 
+    it('says what goes, before it goes', async () => {
+      const { stderr } = await clean()
+      expect(stderr.split('\n')[0]).to.equal(
+        `Dropping all that is in database ${database.name}: 2 tables`,
+      )
+    })
+
     it('asks the person at the terminal for the name', async () => {
       const questions: string[] = []
       const answer = (text: string) =>
