@@ -83,6 +83,8 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<Ou
       migrationsDir: parsed.values.get('migrations-dir'),
       out: parsed.values.get('out'),
       lockWait: parsed.values.get('lock-wait'),
+      lockTimeout: parsed.values.get('lock-timeout'),
+      lockRetries: parsed.values.get('lock-retries'),
     },
     terminal.env,
   )

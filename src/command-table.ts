@@ -42,6 +42,21 @@ const LOCK_WAIT: Flag = {
   help: 'how long to wait for another runner (60)',
 }
 
+/** How a command that runs migrations meets whoever uses the database meanwhile. */
+const LOCK_FLAGS: readonly Flag[] = [
+  LOCK_WAIT,
+  {
+    name: 'lock-timeout',
+    value: 'SECONDS',
+    help: 'how long a statement may wait for a lock; 0: no limit (2)',
+  },
+  {
+    name: 'lock-retries',
+    value: 'N',
+    help: 'how often a migration that got no lock is tried again (11)',
+  },
+]
+
 /** Flags that every command takes, also where one has no effect: scripts pass the same to all. */
 export const COMMON_FLAGS: readonly Flag[] = [
   { name: 'database-url', value: 'URL', help: 'postgres://user:password@host:port/database' },
@@ -65,7 +80,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'apply all pending migrations and regenerate the types',
     flags: [
       { name: 'to', value: 'NAME', help: 'the last one to apply (its name or number)' },
-      LOCK_WAIT,
+      ...LOCK_FLAGS,
     ],
     run: async (context, { values, switches }) => {
       const { up } = await import('./commands/up.ts')
@@ -117,7 +132,7 @@ export const COMMANDS: readonly Command[] = [
       { name: 'steps', value: 'N', help: 'undo the last N' },
       { name: 'to', value: 'NAME', help: 'undo all after NAME, which stays applied' },
       { name: 'all', help: 'undo everything' },
-      LOCK_WAIT,
+      ...LOCK_FLAGS,
     ],
     run: async (context, args) => {
       const scope = rollbackScope(args)
@@ -133,7 +148,7 @@ export const COMMANDS: readonly Command[] = [
     summary: 'DESTRUCTIVE: drop all data, then apply every migration from scratch',
     description:
       'Needs no question on the embedded database. Elsewhere: type the database’s name at the prompt,\nor set CONFIRM to it, or MIGRATE_ALLOW_CLEAN=1.',
-    flags: [LOCK_WAIT],
+    flags: LOCK_FLAGS,
     run: async (context, { switches }) => {
       const { clean } = await import('./commands/clean.ts')
       const result = await clean(context, { isCodegenWanted: !switches.has('no-codegen') })
@@ -224,7 +239,7 @@ export const COMMANDS: readonly Command[] = [
     name: 'quick-start',
     positionals: [],
     summary: 'start a database (docker compose, else embedded), migrate it, say how to connect',
-    flags: [LOCK_WAIT],
+    flags: LOCK_FLAGS,
     run: async (context, { switches }, env) => {
       const { quickStart } = await import('./commands/db.ts')
       const result = await quickStart(context, {

@@ -3,7 +3,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { compileFunction } from 'node:vm'
 import type { BuildFailure, Message } from 'esbuild'
 import { type Problem, problemsError } from './errors.ts'
-import type { MigrationFile, MigrationModule } from './migration.ts'
+import type { MigrationConfig, MigrationFile, MigrationModule } from './migration.ts'
 import { createLocator, type Locate } from './source-location.ts'
 
 /** A TypeScript module turned into one CommonJS text, with everything local that it imports. */
@@ -248,14 +248,14 @@ export function checkExports(
       'Say why: export const irreversible = "reason"',
     )
   }
-  const transaction = transactionSetting(config)
-  if (transaction === undefined) {
+  const settings = readConfig(config)
+  if (settings === undefined) {
     problem(
       'exports a config that is not understood',
-      'It reads: export const config = { transaction: false }',
+      'It reads: export const config = { transaction: false, lockTimeoutMs: 500, statementTimeoutMs: 60_000 }, or any of them; times are whole milliseconds, 0 for no limit.',
     )
   }
-  if (problems.length > 0 || !isFunction(up) || transaction === undefined) {
+  if (problems.length > 0 || !isFunction(up) || settings === undefined) {
     return { module: undefined, problems }
   }
   return {
@@ -263,19 +263,39 @@ export function checkExports(
       up: up as MigrationModule['up'],
       down: isFunction(down) ? (down as MigrationModule['up']) : undefined,
       irreversible: typeof irreversible === 'string' ? irreversible : undefined,
-      transaction,
+      ...settings,
     },
     problems,
   }
 }
 
 /** Undefined where `config` is of another shape. */
-function transactionSetting(config: unknown): boolean | undefined {
-  if (config === undefined) return true
+function readConfig(config: unknown): MigrationConfig | undefined {
+  if (config === undefined) return readConfig({})
   if (typeof config !== 'object' || config === null || Array.isArray(config)) return undefined
-  const { transaction = true, ...others } = config as Readonly<Record<string, unknown>>
+  const {
+    transaction = true,
+    lockTimeoutMs,
+    statementTimeoutMs,
+    ...others
+  } = config as Readonly<Record<string, unknown>>
   const isKnown = typeof transaction === 'boolean' && Object.keys(others).length === 0
-  return isKnown ? transaction : undefined
+  return isKnown && isTimeout(lockTimeoutMs) && isTimeout(statementTimeoutMs)
+    ? { transaction, lockTimeoutMs, statementTimeoutMs }
+    : undefined
+}
+
+/** The longest that the server takes: an int of milliseconds. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
+
+function isTimeout(value: unknown): value is number | undefined {
+  if (value === undefined) return true
+  return (
+    typeof value === 'number' &&
+    Number.isInteger(value) &&
+    value >= 0 &&
+    value <= LONGEST_TIMEOUT_MS
+  )
 }
 
 function isFunction(value: unknown): value is (...args: never) => unknown {

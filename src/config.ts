@@ -35,6 +35,10 @@ export interface Config {
   readonly target: ServerTarget | EmbeddedTarget
   readonly connectTimeoutMs: number
   readonly lockWaitMs: number
+  /** How long a statement of a migration may wait for a lock; 0 for no limit. */
+  readonly lockTimeoutMs: number
+  /** How many times a migration that got no lock is tried again. */
+  readonly lockRetries: number
   /** The database whose `clean` is confirmed by CONFIRM. */
   readonly confirmedDatabase: string | undefined
   /** MIGRATE_ALLOW_CLEAN=1: `clean` needs no confirmation. */
@@ -49,6 +53,8 @@ export interface ConfigFlags {
   readonly migrationsDir?: string | undefined
   readonly out?: string | undefined
   readonly lockWait?: string | undefined
+  readonly lockTimeout?: string | undefined
+  readonly lockRetries?: string | undefined
 }
 
 /** What configuration came to, and what in the environment had no effect. */
@@ -64,6 +70,10 @@ const DEFAULT_PASSWORD = 'postgres'
 const DEFAULT_PORT = '5432'
 const DEFAULT_CONNECT_TIMEOUT_SECONDS = '30'
 const DEFAULT_LOCK_WAIT_SECONDS = '60'
+/** So short that the traffic behind a waiting ALTER TABLE is not held up for long. */
+const DEFAULT_LOCK_TIMEOUT_SECONDS = '2'
+/** With the default timeout and the pauses between, about a minute in all. */
+const DEFAULT_LOCK_RETRIES = '11'
 /** The longest that a timer of Node's can wait: 24 days. */
 const LONGEST_WAIT_MS = 2 ** 31 - 1
 const TLS_MODES: readonly TlsMode[] = ['disable', 'require', 'verify-full']
@@ -85,7 +95,9 @@ export function configure(
   const variable = (name: string): string | undefined => env[name] || undefined
   const seconds = (name: string, text: string): number => {
     if (/^\d+(\.\d+)?$/.test(text)) {
-      return Math.min(Math.round(Number(text) * 1000), LONGEST_WAIT_MS)
+      // 0 may mean that there is no limit, so that a little is never rounded to it.
+      const least = Number(text) > 0 ? 1 : 0
+      return Math.min(Math.max(Math.round(Number(text) * 1000), least), LONGEST_WAIT_MS)
     }
     problems.push({
       message: `${name} is ${quoted(text)}`,
@@ -121,6 +133,8 @@ export function configure(
       variable('DB_CONNECT_TIMEOUT') ?? DEFAULT_CONNECT_TIMEOUT_SECONDS,
     ),
     lockWaitMs: seconds('--lock-wait', flags.lockWait ?? DEFAULT_LOCK_WAIT_SECONDS),
+    lockTimeoutMs: seconds('--lock-timeout', flags.lockTimeout ?? DEFAULT_LOCK_TIMEOUT_SECONDS),
+    lockRetries: wholeNumber('--lock-retries', flags.lockRetries ?? DEFAULT_LOCK_RETRIES, problems),
     confirmedDatabase: variable('CONFIRM'),
     isCleanAllowed: variable('MIGRATE_ALLOW_CLEAN') === '1',
     gitCommit: variable('GIT_COMMIT'),
@@ -259,6 +273,15 @@ function portNumber(source: string, text: string, problems: Problem[]): number {
   problems.push({
     message: `the port in ${source} is ${quoted(text)}`,
     hint: 'A port is a number from 1 to 65535.',
+  })
+  return 0
+}
+
+function wholeNumber(source: string, text: string, problems: Problem[]): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  problems.push({
+    message: `${source} is ${quoted(text)}`,
+    hint: `${source} takes a whole number, 0 or more.`,
   })
   return 0
 }

@@ -17,7 +17,17 @@ export interface MigrationModule {
   readonly irreversible: string | undefined
   /** False where the module's `config` asks to run outside a transaction. */
   readonly transaction: boolean
+  /** How long its statements may wait for a lock, 0 for no limit; undefined: as the run is asked to. */
+  readonly lockTimeoutMs: number | undefined
+  /** How long each of its statements may take, 0 for no limit; undefined: as the role's settings say. */
+  readonly statementTimeoutMs: number | undefined
 }
+
+/** What a migration's `config` may hold. */
+export type MigrationConfig = Pick<
+  MigrationModule,
+  'transaction' | 'lockTimeoutMs' | 'statementTimeoutMs'
+>
 
 /** A migration on disk. `name` is the file's name without `.ts`. */
 export interface MigrationFile {

@@ -1,5 +1,6 @@
+import { formatDuration } from './duration.ts'
 import type { ProgressEvent, Report } from './events.ts'
-import { formatDuration, styled, type View } from './render.ts'
+import { styled, type View } from './render.ts'
 
 /** Where progress goes. */
 export interface ProgressOutput {

@@ -7,6 +7,7 @@ import type { RepairResult } from './commands/repair.ts'
 import type { RollbackResult } from './commands/rollback.ts'
 import type { StatusResult } from './commands/status.ts'
 import type { UpResult } from './commands/up.ts'
+import { formatDuration } from './duration.ts'
 import type { MigrationError } from './errors.ts'
 import type { CompletedMigration } from './run-migration.ts'
 import type { MigrationEntry, MigrationState } from './state.ts'
@@ -193,14 +194,6 @@ function countMigrations(completed: readonly CompletedMigration[]): string {
   const count = completed.length === 1 ? '1 migration' : `${completed.length} migrations`
   const durationMs = completed.reduce((sum, migration) => sum + migration.durationMs, 0)
   return `${count} in ${formatDuration(durationMs)}`
-}
-
-/** `12 ms`, `3.4 s`, `2 min 5 s`. */
-export function formatDuration(durationMs: number): string {
-  if (Math.round(durationMs) < 1000) return `${Math.round(durationMs)} ms`
-  if (durationMs < 59_950) return `${(durationMs / 1000).toFixed(1)} s`
-  const seconds = Math.round(durationMs / 1000)
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
 }
 
 /** `2026-11-22 08:15:30 UTC`: the same for everyone who reads it. */

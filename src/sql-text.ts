@@ -62,6 +62,43 @@ export function transactionBreach(statement: string): string | undefined {
   }
 }
 
+/**
+ * True for what must come first in its transaction: SET TRANSACTION changes nothing any more once a
+ * query has run.
+ */
+export function setsTransactionMode(statement: string): boolean {
+  return firstWords(statement, 2).join(' ') === 'set transaction'
+}
+
+/**
+ * True where CONCURRENTLY stands in it. Such a statement waits for old transactions to end and stands
+ * in nobody's way meanwhile, and one that is cancelled leaves an invalid index.
+ */
+export function isConcurrent(sql: string): boolean {
+  return hasWord(sql, 'concurrently')
+}
+
+/** True where it decides itself how long to wait for a lock. */
+export function setsLockTimeout(sql: string): boolean {
+  return hasWord(sql, 'lock_timeout') || hasWord(sql, 'nowait')
+}
+
+/**
+ * True for a statement that, sent outside a transaction, leaves nothing behind where it fails, so that
+ * it can be sent again. Several in one text may hold a COMMIT, and so may CALL and DO.
+ */
+export function isRepeatable(sql: string): boolean {
+  const [first = ''] = firstWords(sql, 1)
+  return splitStatements(sql).length === 1 && !['call', 'do'].includes(first) && !isConcurrent(sql)
+}
+
+function hasWord(sql: string, word: string): boolean {
+  // Reading the tokens of a long text takes a while; hardly any has the word at all.
+  if (!sql.toLowerCase().includes(word)) return false
+  for (const { text } of tokens(sql)) if (text.toLowerCase() === word) return true
+  return false
+}
+
 function firstWords(sql: string, count: number): readonly string[] {
   const words: string[] = []
   for (const { text } of tokens(sql)) {

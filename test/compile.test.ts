@@ -8,6 +8,9 @@ import { createTestProject, migrationSource, type TestProject } from './support/
 
 const UP = (): Promise<void> => Promise.resolve()
 
+/** What a module without `config` comes to. */
+const DEFAULTS = { transaction: true, lockTimeoutMs: undefined, statementTimeoutMs: undefined }
+
 describe('checkExports', () => {
   /** Each problem's message and hint. */
   const problems = (exports: Readonly<Record<string, unknown>>): readonly string[] => {
@@ -23,7 +26,7 @@ describe('checkExports', () => {
 
   it('takes up and down', () => {
     expect(checkExports('001_a', { up: UP, down: UP })).to.deep.equal({
-      module: { up: UP, down: UP, irreversible: undefined, transaction: true },
+      module: { up: UP, down: UP, irreversible: undefined, ...DEFAULTS },
       problems: [],
     })
   })
@@ -33,18 +36,21 @@ describe('checkExports', () => {
       up: UP,
       down: undefined,
       irreversible: 'data is gone',
-      transaction: true,
+      ...DEFAULTS,
     })
   })
 
-  for (const [config, transaction] of [
-    [{ transaction: false }, false],
-    [{ transaction: true }, true],
-    [{}, true],
-  ] as const) {
+  for (const config of [
+    { transaction: false },
+    { transaction: true },
+    {},
+    { lockTimeoutMs: 500 },
+    { lockTimeoutMs: 0, statementTimeoutMs: 0 },
+    { transaction: false, lockTimeoutMs: 500, statementTimeoutMs: 2 ** 31 - 1 },
+  ]) {
     it(`takes config = ${JSON.stringify(config)}`, () => {
       const { module } = checkExports('001_a', { up: UP, down: UP, config })
-      expect(module?.transaction).to.equal(transaction)
+      expect(module).to.deep.include({ ...DEFAULTS, ...config })
     })
   }
 
@@ -54,6 +60,12 @@ describe('checkExports', () => {
     { transaction: 'false' },
     { transaction: 0 },
     { transaction: null },
+    { lockTimeoutMs: -1 },
+    { lockTimeoutMs: 0.5 },
+    { lockTimeoutMs: '500' },
+    { lockTimeoutMs: null },
+    { statementTimeoutMs: 2 ** 31 },
+    { statementTimeoutMs: Infinity },
     [],
     null,
     false,
@@ -61,7 +73,7 @@ describe('checkExports', () => {
   ]) {
     it(`refuses config = ${JSON.stringify(config)}`, () => {
       expect(problems({ up: UP, down: UP, config })).to.deep.equal([
-        '001_a.ts exports a config that is not understood | It reads: export const config = { transaction: false }',
+        '001_a.ts exports a config that is not understood | It reads: export const config = { transaction: false, lockTimeoutMs: 500, statementTimeoutMs: 60_000 }, or any of them; times are whole milliseconds, 0 for no limit.',
       ])
     })
   }

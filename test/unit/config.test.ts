@@ -52,6 +52,8 @@ describe('configure', () => {
         target: { kind: 'embedded', database: 'healthcare_federation' },
         connectTimeoutMs: 30_000,
         lockWaitMs: 60_000,
+        lockTimeoutMs: 2000,
+        lockRetries: 11,
         confirmedDatabase: undefined,
         isCleanAllowed: false,
         gitCommit: undefined,
@@ -302,9 +304,16 @@ describe('configure', () => {
 
   describe('times', () => {
     it('are in seconds, fractions allowed', () => {
-      const { config } = configured({ DB_CONNECT_TIMEOUT: '1.5' }, { lockWait: '0' })
+      const flags = { lockWait: '0', lockTimeout: '0.25' }
+      const { config } = configured({ DB_CONNECT_TIMEOUT: '1.5' }, flags)
       expect(config.connectTimeoutMs).to.equal(1500)
       expect(config.lockWaitMs).to.equal(0)
+      expect(config.lockTimeoutMs).to.equal(250)
+    })
+
+    it('are never rounded to 0, which may mean without limit', () => {
+      expect(configured({}, { lockTimeout: '0.0001' }).config.lockTimeoutMs).to.equal(1)
+      expect(configured({}, { lockTimeout: '0.0' }).config.lockTimeoutMs).to.equal(0)
     })
 
     it('longer than a timer can be are as long as one can be', () => {
@@ -314,9 +323,26 @@ describe('configure', () => {
 
     for (const text of ['-1', 'x', '30s', 'Infinity', 'NaN', '0x10', '1e3', ' ']) {
       it(`may not be "${text}"`, () => {
-        expect(problems({ DB_CONNECT_TIMEOUT: text }, { lockWait: text })).to.deep.equal([
+        const flags = { lockWait: text, lockTimeout: text }
+        expect(problems({ DB_CONNECT_TIMEOUT: text }, flags)).to.deep.equal([
           `DB_CONNECT_TIMEOUT is "${text}" | DB_CONNECT_TIMEOUT takes a number of seconds, 0 or more.`,
           `--lock-wait is "${text}" | --lock-wait takes a number of seconds, 0 or more.`,
+          `--lock-timeout is "${text}" | --lock-timeout takes a number of seconds, 0 or more.`,
+        ])
+      })
+    }
+  })
+
+  describe('retries', () => {
+    it('are a number, 0 for none', () => {
+      expect(configured({}, { lockRetries: '0' }).config.lockRetries).to.equal(0)
+      expect(configured({}, { lockRetries: '100' }).config.lockRetries).to.equal(100)
+    })
+
+    for (const text of ['-1', '1.5', 'x', ' ', '1e3', '9999999999']) {
+      it(`may not be "${text}"`, () => {
+        expect(problems({}, { lockRetries: text })).to.deep.equal([
+          `--lock-retries is "${text}" | --lock-retries takes a whole number, 0 or more.`,
         ])
       })
     }
@@ -431,6 +457,8 @@ describe('configure', () => {
       'DB_CONNECT_TIMEOUT',
       'DB_PASSWORD',
       '--lock-wait',
+      '--lock-timeout',
+      '--lock-retries',
       '--database-url',
     ]
 
@@ -440,6 +468,8 @@ describe('configure', () => {
           const env = { DB_HOST: 'db', DB_PASSWORD: SECRET, DB_CONNECT_TIMEOUT: 'x', [name]: url }
           const flags = {
             lockWait: env['--lock-wait' as keyof typeof env],
+            lockTimeout: env['--lock-timeout' as keyof typeof env],
+            lockRetries: env['--lock-retries' as keyof typeof env],
             databaseUrl: env['--database-url' as keyof typeof env],
           }
           const error = thrownBy(() => configured(env, flags))

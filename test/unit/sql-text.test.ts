@@ -1,5 +1,13 @@
 import { expect } from 'chai'
-import { markPosition, splitStatements, transactionBreach } from '../../src/sql-text.ts'
+import {
+  isConcurrent,
+  isRepeatable,
+  markPosition,
+  setsLockTimeout,
+  setsTransactionMode,
+  splitStatements,
+  transactionBreach,
+} from '../../src/sql-text.ts'
 
 describe('splitStatements', () => {
   it('cuts at semicolons, trims, and leaves out what is empty', () => {
@@ -179,6 +187,64 @@ describe('transactionBreach', () => {
   ]) {
     it(`allows ${JSON.stringify(statement)}`, () => {
       expect(transactionBreach(statement)).to.be.undefined
+    })
+  }
+})
+
+describe('isConcurrent', () => {
+  for (const [sql, expected] of [
+    ['create index concurrently i on t (c)', true],
+    ['REINDEX (CONCURRENTLY) INDEX i', true],
+    ['drop index /* not */ Concurrently i', true],
+    ['create index i on t (c) -- concurrently', false],
+    ["comment on table t is 'concurrently'", false],
+    ['create table "concurrently" ()', false],
+    ['create table t_concurrently ()', false],
+  ] as const) {
+    it(`is ${expected} for ${sql}`, () => {
+      expect(isConcurrent(sql)).to.equal(expected)
+    })
+  }
+})
+
+describe('setsLockTimeout', () => {
+  for (const [sql, expected] of [
+    ["set local lock_timeout = '10s'", true],
+    ['lock table t in share mode NOWAIT', true],
+    ["select 'nowait'", false],
+    ['select 1', false],
+  ] as const) {
+    it(`is ${expected} for ${sql}`, () => {
+      expect(setsLockTimeout(sql)).to.equal(expected)
+    })
+  }
+})
+
+describe('isRepeatable', () => {
+  for (const [sql, expected] of [
+    ['alter table t add c integer;', true],
+    ['-- why\nvacuum t', true],
+    ['alter table t add c integer; commit', false],
+    ['call backfill()', false],
+    ['do $$ begin commit; end $$', false],
+    ['create index concurrently i on t (c)', false],
+    ['', false],
+  ] as const) {
+    it(`is ${expected} for ${JSON.stringify(sql)}`, () => {
+      expect(isRepeatable(sql)).to.equal(expected)
+    })
+  }
+})
+
+describe('setsTransactionMode', () => {
+  for (const [sql, expected] of [
+    ['set transaction isolation level serializable', true],
+    ['/* first */ SET TRANSACTION READ ONLY', true],
+    ["set local lock_timeout = '1s'", false],
+    ['select 1', false],
+  ] as const) {
+    it(`is ${expected} for ${sql}`, () => {
+      expect(setsTransactionMode(sql)).to.equal(expected)
     })
   }
 })
