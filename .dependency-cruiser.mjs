@@ -6,8 +6,9 @@ const LAYERS = [
   { name: 'nouns', files: 'errors events migration', pure: true },
   {
     name: 'decisions',
-    files:
-      'arguments checksum config connection-error context plan redact sql-text state type-diff',
+    files: `
+      arguments backoff blocker checksum config connection-error context duration plan redact server-progress
+      sql-text state type-diff`,
     pure: true,
     siblings: true,
   },
@@ -15,8 +16,8 @@ const LAYERS = [
     name: 'outside-world',
     files: `
       awaited-builder changed-file codegen column-parsers compile database dialect docker embedded/[^/]+ failure
-      federation-db files folder git history lock migrator run-migration schema-objects source-location
-      statement-preview statement-scope types-generator`,
+      federation-db files folder git history lock lock-retry migration-session migrator monitor run-migration
+      schema-objects session-settings source-location statement-preview statement-scope types-generator`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },

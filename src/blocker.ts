@@ -40,6 +40,12 @@ export function describeBlocker(blocker: Blocker): string {
   return `${who}${facts.length === 0 ? '' : ` (${facts.join(', ')})`} ${describeHold(blocker)}`
 }
 
+/** The first of them, and how many more; undefined where nobody was seen. */
+export function summariseBlockers([first, ...others]: readonly Blocker[]): string | undefined {
+  if (first === undefined) return undefined
+  return `${describeBlocker(first)}${others.length === 0 ? '' : `, and ${others.length} more`}`
+}
+
 function describeHold({ lockType, relation, wanted, held }: Blocker): string {
   switch (lockType) {
     case null:

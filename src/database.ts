@@ -22,10 +22,12 @@ export interface Database {
   readonly serverVersion: number
   /** Opens one more connection to the same database; the caller closes it. */
   readonly connect: () => Promise<pg.Client>
+  /** The same in one attempt, without waiting for a server that is busy, and without telling of it. */
+  readonly connectAtOnce: () => Promise<pg.Client>
 }
 
 /** How this tool shows in pg_stat_activity. */
-const APPLICATION_NAME = 'federation-migrate'
+export const APPLICATION_NAME = 'federation-migrate'
 
 /** The database that every PostgreSQL server has, for creating another one. */
 const MAINTENANCE_DATABASE = 'postgres'
@@ -170,6 +172,8 @@ async function describeConnection(
     name: target.database,
     serverVersion: facts.version,
     connect: () => connect(target, config, report, false),
+    connectAtOnce: () =>
+      connect(target, { ...config, connectTimeoutMs: 0 }, () => undefined, false),
   }
 }
 

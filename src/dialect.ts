@@ -16,9 +16,18 @@ import type { StatementScope } from './statement-scope.ts'
 export interface Session {
   readonly client: pg.Client
   readonly scope: StatementScope | undefined
+  /** Goes to the server in one message with START TRANSACTION; takes the row that it gives. */
+  readonly opening?: { readonly sql: string; readonly onRow: (row: unknown) => void }
+  /** Every statement and COMMIT go through it. */
+  readonly around?: Around
   /** What goes to the server in one message with COMMIT: it saves two round trips for each migration. */
   readonly beforeCommit?: () => readonly string[]
 }
+
+/** Sends a statement with `send`: in its own time, and more than once where that is safe. */
+export type Around = <Result>(sql: string, send: () => Promise<Result>) => Promise<Result>
+
+const sendDirectly: Around = (_sql, send) => send()
 
 /** A Kysely on the session's single connection. Every query passes the session's scope. */
 export function createKysely(session: Session): MigrationDatabase {
@@ -33,7 +42,7 @@ export function createKysely(session: Session): MigrationDatabase {
 }
 
 function createDriver(session: Session): Driver {
-  const { client, beforeCommit = () => [] } = session
+  const { client, opening, around = sendDirectly, beforeCommit = () => [] } = session
   const connection = createConnection(session)
   return {
     init: () => Promise.resolve(),
@@ -41,10 +50,13 @@ function createDriver(session: Session): Driver {
     beginTransaction: async (_connection, { isolationLevel, accessMode }) => {
       const level = isolationLevel === undefined ? '' : ` isolation level ${isolationLevel}`
       const mode = accessMode === undefined ? '' : ` ${accessMode}`
-      await client.query(`start transaction${level}${mode}`)
+      const start = `start transaction${level}${mode}`
+      const result = await client.query(opening === undefined ? start : `${start}; ${opening.sql}`)
+      opening?.onRow(lastResult(result).rows[0])
     },
     commitTransaction: async () => {
-      await client.query([...beforeCommit(), 'commit'].join('; '))
+      const sql = [...beforeCommit(), 'commit'].join('; ')
+      await around('commit', () => client.query(sql))
     },
     rollbackTransaction: async () => {
       // Where the connection is lost the server rolls back; the first error is the one to tell.
@@ -56,32 +68,13 @@ function createDriver(session: Session): Driver {
   }
 }
 
-/** What a migration may leave behind on the connection; a role of ALTER ROLE … SET is kept. */
-const RESET_SESSION =
-  'reset session authorization; reset role; reset all; discard temp; select pg_advisory_unlock_all()'
-
-/**
- * Lets a server notice within half a second that this process was killed, instead of going on with a
- * long statement and its locks (PostgreSQL 14 and later, not on every platform).
- */
-const WATCH_CLIENT = "set client_connection_check_interval = '500ms'"
-
-/** Prepares a session for migrations, and gives the SQL that takes it back to that state. */
-export async function prepareSession(client: pg.Client): Promise<string> {
-  const isWatching = await client.query(WATCH_CLIENT).then(
-    () => true,
-    () => false,
-  )
-  return isWatching ? `${RESET_SESSION}; ${WATCH_CLIENT}` : RESET_SESSION
-}
-
-function createConnection({ client, scope }: Session): DatabaseConnection {
+function createConnection({ client, scope, around = sendDirectly }: Session): DatabaseConnection {
   // One at a time, also where a migration asks for several at once (Promise.all).
   let previous: Promise<unknown> = Promise.resolve()
   return {
     executeQuery: <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
       const send = (): Promise<QueryResult<Row>> => {
-        const sent = previous.then(() => sendQuery<Row>(client, query))
+        const sent = previous.then(() => around(query.sql, () => sendQuery<Row>(client, query)))
         previous = sent.catch(() => undefined)
         return sent
       }
@@ -98,10 +91,17 @@ function createConnection({ client, scope }: Session): DatabaseConnection {
 const COMMANDS_THAT_CHANGE_ROWS = ['INSERT', 'UPDATE', 'DELETE', 'MERGE']
 
 async function sendQuery<Row>(client: pg.Client, query: CompiledQuery): Promise<QueryResult<Row>> {
-  const result = await client.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters])
-  // Several statements in one text give several results; the last one counts.
-  const last = Array.isArray(result) ? (result.at(-1) as typeof result) : result
+  const last = lastResult(
+    await client.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters]),
+  )
   return COMMANDS_THAT_CHANGE_ROWS.includes(last.command)
     ? { rows: last.rows, numAffectedRows: BigInt(last.rowCount ?? 0) }
     : { rows: last.rows }
+}
+
+/** Several statements in one text give several results, which pg's types don't know; the last one counts. */
+function lastResult<Row extends pg.QueryResultRow>(
+  result: pg.QueryResult<Row>,
+): pg.QueryResult<Row> {
+  return Array.isArray(result) ? (result.at(-1) as typeof result) : result
 }

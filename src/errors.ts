@@ -5,6 +5,8 @@
 const EXIT_CODE_BY_ERROR = {
   /** A migration's own statement failed; it was rolled back. */
   migration_failed: 1,
+  /** A migration could not get a lock in time, however often it was tried. */
+  blocked: 1,
   /** The database can't be reached, refuses the login, or went away. */
   connection_failed: 1,
   /** The named database does not exist and may not, or should not, be created. */

@@ -5,7 +5,9 @@ export type ProgressEvent =
   | { readonly type: 'compose-starting' }
   | { readonly type: 'waiting-for-database'; readonly address: string; readonly reason: string }
   | { readonly type: 'database-created'; readonly database: string }
+  /** Told again and again while the wait goes on. */
   | { readonly type: 'waiting-for-lock'; readonly holder: string }
+  | { readonly type: 'lock-wait-ended' }
   /** `objects` in words, for example `8 tables, 1 function`; sent before the first of them is dropped. */
   | { readonly type: 'dropping'; readonly database: string; readonly objects: string }
   | { readonly type: 'migration-started'; readonly name: string; readonly direction: Direction }
@@ -14,6 +16,22 @@ export type ProgressEvent =
       readonly name: string
       readonly direction: Direction
       readonly durationMs: number
+    }
+  | {
+      /** What the statement that runs is at, or waits for; undefined where that is over. */
+      readonly type: 'migration-activity'
+      readonly name: string
+      readonly activity: string | undefined
+    }
+  | {
+      /** It got no lock in time, and is tried again after a pause. */
+      readonly type: 'migration-blocked'
+      readonly name: string
+      readonly tries: number
+      readonly maxTries: number
+      readonly pauseMs: number
+      /** Who was in the way, where somebody was seen. */
+      readonly blockers: string | undefined
     }
   | { readonly type: 'migration-failed'; readonly name: string; readonly direction: Direction }
   | { readonly type: 'warning'; readonly message: string; readonly hint?: string | undefined }

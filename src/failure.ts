@@ -85,7 +85,8 @@ export function serverProblem(
   })
 }
 
-function causeOf(error: unknown, firstFailure: FailedStatement | undefined): unknown {
+/** The error that another one in the same transaction only follows from. */
+export function causeOf(error: unknown, firstFailure: FailedStatement | undefined): unknown {
   const isConsequence = error instanceof pg.DatabaseError && error.code === IN_FAILED_TRANSACTION
   return isConsequence && firstFailure !== undefined ? firstFailure.error : error
 }

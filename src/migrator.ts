@@ -16,10 +16,11 @@ import {
 import { refuseAwaitedBuilders } from './awaited-builder.ts'
 import type { LoadedMigration } from './compile.ts'
 import type { Database } from './database.ts'
-import { createKysely, prepareSession } from './dialect.ts'
+import { createKysely } from './dialect.ts'
 import { MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
 import { HISTORY_TABLE, migrationNumber } from './migration.ts'
+import { createMonitor } from './monitor.ts'
 import {
   asError,
   type CompletedMigration,
@@ -28,6 +29,7 @@ import {
   runMigration,
   type RunOptions,
 } from './run-migration.ts'
+import { inspectSession, RESET_SESSION } from './session-settings.ts'
 
 /** The whole truth of a run: what is done, what failed, what was not tried. */
 export interface MigrationRun {
@@ -52,11 +54,12 @@ export async function runMigrations(
   const rejections: unknown[] = []
   const stopListening = options.onUnhandledRejection((reason) => rejections.push(reason))
   const completed: CompletedMigration[] = []
+  const monitor = createMonitor(database, options.report)
   let failure: MigrationRun['failure']
   try {
     refuseAwaitedBuilders(createKysely({ client: database.client, scope: undefined }))
-    const resetSql = await prepareSession(database.client)
-    const run: Run = { ...options, database, resetSql, rejections }
+    const facts = await inspectSession(database.client)
+    const run: Run = { ...options, database, facts, monitor, resetSql: RESET_SESSION, rejections }
     for (const group of groupsOfEqualWidth(migrations)) {
       failure = await runGroup(group, options.direction, async (migration) => {
         completed.push(await runMigration(migration, run))
@@ -65,6 +68,7 @@ export async function runMigrations(
     }
   } finally {
     stopListening()
+    await monitor.close()
   }
 
   const last = completed.at(-1)

@@ -10,52 +10,120 @@ export interface ProgressOutput {
 }
 
 const TICK_MS = 1000
-/** How often a log hears that a long migration still runs. */
+/** How often a log hears that something still goes on. */
 const LOG_INTERVAL_MS = 10_000
 const ERASE_LINE = '\r\u001b[K'
+/** Has a terminal cut a line that is too long for it (DECAWM): a second row would stay behind. */
+const cut = (text: string): string => `\u001b[?7l${text}\u001b[?7h`
+
+/** What takes its time: a migration, the wait for another runner. */
+interface Ongoing {
+  readonly type: 'migration-started' | 'waiting-for-lock'
+  readonly startedAt: number
+  label: string
+  /** What it is at. */
+  note: string | undefined
+  /** When a log heard of it last. */
+  lineAt: number
+  isBlockTold: boolean
+}
 
 /**
- * Writes events as lines. A migration that runs shows its time: on a terminal each second in a line of
- * its own that it leaves behind nowhere, elsewhere as a line every ten seconds.
+ * Writes events as lines. What takes its time shows how long, and what it is at: on a terminal each
+ * second in a line of its own that it leaves behind nowhere, elsewhere as a line every ten seconds.
  */
 export function createProgress(view: View, output: ProgressOutput): Report {
+  let ongoing: Ongoing | undefined
   let stopTicking = (): void => undefined
 
-  const startTicking = (name: string): void => {
+  const writeLine = (current: Ongoing): void => {
+    current.lineAt = performance.now()
+    output.write(`${describeOngoing(current)}\n`)
+  }
+  const tick = (current: Ongoing): void => {
+    if (output.isTerminal) {
+      output.write(`${ERASE_LINE}${cut(styled(view, 'dim', describeOngoing(current)))}`)
+    } else if (performance.now() - current.lineAt >= LOG_INTERVAL_MS) writeLine(current)
+  }
+  const stop = (): void => {
     stopTicking()
+    if (ongoing !== undefined && output.isTerminal) output.write(ERASE_LINE)
+    ongoing = undefined
+  }
+  const start = (type: Ongoing['type'], label: string): Ongoing => {
+    stop()
     const startedAt = performance.now()
-    let lastLine = startedAt
+    const started = {
+      type,
+      startedAt,
+      label,
+      note: undefined,
+      lineAt: startedAt,
+      isBlockTold: false,
+    }
     const timer = setInterval(() => {
-      const now = performance.now()
-      const text = `  ${name} … ${formatDuration(Math.round((now - startedAt) / TICK_MS) * TICK_MS)}`
-      if (output.isTerminal) output.write(`${ERASE_LINE}${styled(view, 'dim', text)}`)
-      else if (now - lastLine >= LOG_INTERVAL_MS) {
-        lastLine = now
-        output.write(`${text}\n`)
-      }
+      tick(started)
     }, TICK_MS)
     timer.unref()
-    if (output.isTerminal) output.write(styled(view, 'dim', `  ${name} …`))
     stopTicking = () => {
       clearInterval(timer)
-      if (output.isTerminal) output.write(ERASE_LINE)
-      stopTicking = () => undefined
     }
+    if (output.isTerminal) output.write(cut(styled(view, 'dim', `${label} …`)))
+    return (ongoing = started)
   }
 
   return (event) => {
-    if (event.type === 'migration-started') startTicking(event.name)
-    else {
-      stopTicking()
-      for (const line of eventLines(view, event)) output.write(`${line}\n`)
+    switch (event.type) {
+      case 'migration-started':
+        start(event.type, `  ${event.name}`)
+        break
+      case 'waiting-for-lock': {
+        const label = `Waiting for ${event.holder}`
+        if (ongoing?.type === event.type) ongoing.label = label
+        else {
+          start(event.type, label)
+          if (!output.isTerminal) output.write(`${label} …\n`)
+        }
+        break
+      }
+      case 'migration-activity':
+        if (ongoing !== undefined) ongoing.note = event.activity
+        break
+      case 'migration-blocked':
+        if (ongoing === undefined) break
+        ongoing.note = describeBlock(event)
+        if (!output.isTerminal && !ongoing.isBlockTold) writeLine(ongoing)
+        ongoing.isBlockTold = true
+        break
+      default:
+        stop()
+        for (const line of eventLines(view, event)) output.write(`${line}\n`)
     }
   }
 }
 
-function eventLines(
-  view: View,
-  event: Exclude<ProgressEvent, { type: 'migration-started' }>,
-): readonly string[] {
+/** Whole seconds, since the ticks are. */
+function describeOngoing({ label, startedAt, note }: Ongoing): string {
+  const durationMs = Math.round((performance.now() - startedAt) / TICK_MS) * TICK_MS
+  return `${label} … ${formatDuration(durationMs)}${note === undefined ? '' : `: ${note}`}`
+}
+
+type BlockedEvent = Extract<ProgressEvent, { type: 'migration-blocked' }>
+
+function describeBlock({ tries, maxTries, pauseMs, blockers }: BlockedEvent): string {
+  const tried = `got no lock (try ${tries} of ${maxTries}), next try in ${formatDuration(pauseMs)}`
+  return blockers === undefined ? tried : `${tried}; blocked by ${blockers}`
+}
+
+/** What is told once, and ends what went on. */
+type PlainEvent = Exclude<
+  ProgressEvent,
+  {
+    type: 'migration-started' | 'migration-activity' | 'migration-blocked' | 'waiting-for-lock'
+  }
+>
+
+function eventLines(view: View, event: PlainEvent): readonly string[] {
   switch (event.type) {
     case 'server-starting':
       return [
@@ -71,8 +139,8 @@ function eventLines(
       return [`Waiting for ${event.address} (${event.reason}) …`]
     case 'database-created':
       return [`Created database ${event.database}`]
-    case 'waiting-for-lock':
-      return [`Waiting for ${event.holder} …`]
+    case 'lock-wait-ended':
+      return []
     case 'dropping':
       return [`Dropping all that is in database ${event.database}: ${event.objects}`]
     case 'migration-finished': {

@@ -4,8 +4,18 @@ import type { Database } from './database.ts'
 import { createKysely } from './dialect.ts'
 import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
-import { isConnectionLost, migrationFailure } from './failure.ts'
+import { causeOf, isConnectionLost, migrationFailure } from './failure.ts'
+import {
+  blockedFailure,
+  isLockTimeout,
+  type LockWait,
+  type Patience,
+  pauseBeforeRetry,
+  startWait,
+} from './lock-retry.ts'
 import type { MigrationDatabase } from './migration.ts'
+import { plainSession, type SessionContext, transactionSession } from './migration-session.ts'
+import type { SessionWish } from './session-settings.ts'
 import { createStatementScope, type StatementScope } from './statement-scope.ts'
 
 /** A migration that ran to its end and is committed with its history. */
@@ -21,7 +31,7 @@ export interface RunFacts {
 }
 
 /** How to run migrations in one direction. */
-export interface RunOptions {
+export interface RunOptions extends Patience {
   readonly direction: Direction
   /** The SQL that writes or deletes the history row, sent in the migration's own transaction where it has one. */
   readonly historySql: (migration: LoadedMigration, facts: RunFacts) => string
@@ -31,8 +41,7 @@ export interface RunOptions {
 }
 
 /** What every migration of a run shares. */
-export interface Run extends RunOptions {
-  readonly database: Database
+export interface Run extends RunOptions, SessionContext {
   /** Puts the session back to its defaults. */
   readonly resetSql: string
   /** What promises that nobody awaited were rejected with. */
@@ -40,66 +49,107 @@ export interface Run extends RunOptions {
 }
 
 /**
- * Runs one migration together with its history row, in a transaction where it has one.
- * Throws `migration_failed` or `connection_failed`, with what became of its work.
+ * Runs one migration together with its history row, in a transaction where it has one. A transaction
+ * that got no lock in time is rolled back and run again, after a pause; the history then tells of the
+ * last try only: its statements, and how long it took.
+ * Throws `migration_failed`, `blocked` or `connection_failed`, with what became of its work.
  */
 export async function runMigration(
   migration: LoadedMigration,
   run: Run,
 ): Promise<CompletedMigration> {
   const { direction, report } = run
-  const { file, module, locate } = migration
-  const { name } = file
+  const { name } = migration.file
+  const wish = sessionWish(migration, run)
+  const wait = startWait(name, wish.lockTimeoutMs)
   report({ type: 'migration-started', name, direction })
-  const startedAt = performance.now()
-  const scope = createStatementScope(name, module.transaction, locate)
-  const attempt: Attempt = { migration, scope, startedAt, isRecording: false }
-  try {
-    await (module.transaction
-      ? runInTransaction(attempt, run)
-      : runWithoutTransaction(attempt, run))
-  } catch (error) {
-    // Lets the rejection of an abandoned promise arrive while it is still listened for.
-    await nextTurn()
-    report({ type: 'migration-failed', name, direction })
-    const firstFailure = scope.firstFailure()
-    const failed = migrationFailure({
-      name,
-      direction,
-      error,
-      firstFailure,
-      location: locate(error),
-      isUnawaited: [error, firstFailure?.error].some((one) => run.rejections.includes(one)),
-    })
-    throw withDetails(failed, await describeOutcome(attempt, run, error))
+  for (;;) {
+    const attempt = startAttempt(migration, wish, wait)
+    try {
+      await (migration.module.transaction
+        ? runInTransaction(attempt, run)
+        : runWithoutTransaction(attempt, run))
+    } catch (error) {
+      // Lets the rejection of an abandoned promise arrive while it is still listened for.
+      await nextTurn()
+      if (await isTriedAgain(attempt, run, error)) continue
+      report({ type: 'migration-failed', name, direction })
+      throw withDetails(
+        describeFailure(attempt, run, error),
+        await describeOutcome(attempt, run, error),
+      )
+    }
+    if (attempt.scope.statements().length === 0) {
+      report({ type: 'warning', message: `${name} sent no statement to the database` })
+    }
+    const durationMs = Math.round(performance.now() - attempt.startedAt)
+    report({ type: 'migration-finished', name, direction, durationMs })
+    return { name, durationMs }
   }
-  if (scope.statements().length === 0) {
-    report({ type: 'warning', message: `${name} sent no statement to the database` })
-  }
-  const durationMs = Math.round(performance.now() - startedAt)
-  report({ type: 'migration-finished', name, direction, durationMs })
-  return { name, durationMs }
 }
 
-/** One migration while it runs. */
+/** One migration while it runs: one try of it. */
 interface Attempt {
   readonly migration: LoadedMigration
+  readonly wish: SessionWish
+  readonly wait: LockWait
   readonly scope: StatementScope
   readonly startedAt: number
   /** True once the migration is done, and its history is being written and committed. */
   isRecording: boolean
 }
 
+function startAttempt(migration: LoadedMigration, wish: SessionWish, wait: LockWait): Attempt {
+  const { file, module, locate } = migration
+  const scope = createStatementScope(file.name, module.transaction, locate)
+  return { migration, wish, wait, scope, startedAt: performance.now(), isRecording: false }
+}
+
+function sessionWish({ file, module }: LoadedMigration, { lockTimeoutMs }: Run): SessionWish {
+  return {
+    name: file.name,
+    lockTimeoutMs: module.lockTimeoutMs ?? lockTimeoutMs,
+    statementTimeoutMs: module.statementTimeoutMs,
+  }
+}
+
+/** Pauses, and gives true, where all that went wrong is that a lock was not to be had in time. */
+async function isTriedAgain(attempt: Attempt, run: Run, error: unknown): Promise<boolean> {
+  const { migration, wait } = attempt
+  const isWorthIt =
+    migration.module.transaction &&
+    isLockTimeout(causeOf(error, attempt.scope.firstFailure())) &&
+    !isUnawaited(attempt, run, error)
+  return isWorthIt && (await pauseBeforeRetry(wait, run, run.report))
+}
+
+function isUnawaited({ scope }: Attempt, { rejections }: Run, error: unknown): boolean {
+  return [error, scope.firstFailure()?.error].some((one) => rejections.includes(one))
+}
+
+function describeFailure(attempt: Attempt, run: Run, error: unknown): MigrationError {
+  const { migration, scope, wait } = attempt
+  const firstFailure = scope.firstFailure()
+  const failed = migrationFailure({
+    name: migration.file.name,
+    direction: run.direction,
+    error,
+    firstFailure,
+    location: migration.locate(error),
+    isUnawaited: isUnawaited(attempt, run, error),
+  })
+  const isBlocked = isLockTimeout(causeOf(error, firstFailure)) && !isUnawaited(attempt, run, error)
+  return isBlocked ? blockedFailure(failed, wait) : failed
+}
+
 async function runInTransaction(attempt: Attempt, run: Run): Promise<void> {
-  const { client } = run.database
-  const beforeCommit = (): readonly string[] => record(attempt, run)
-  const db = createKysely({ client, scope: attempt.scope, beforeCommit })
+  const db = createKysely(transactionSession(run, attempt, () => record(attempt, run)))
   await db.transaction().execute((transaction) => callMigration(attempt, run, transaction))
 }
 
 async function runWithoutTransaction(attempt: Attempt, run: Run): Promise<void> {
   const { client } = run.database
-  const db = createKysely({ client, scope: attempt.scope })
+  const db = createKysely(plainSession(run, attempt))
   try {
     await db.connection().execute((connection) => callMigration(attempt, run, connection))
     if (client.getTransactionStatus() !== IDLE) {
@@ -144,10 +194,15 @@ async function callMigration(
 /** What writes the history as the role and with the settings of the connection, whatever the migration set. */
 function record(attempt: Attempt, run: Run): readonly string[] {
   if (run.rejections.length > 0) throw asError(run.rejections[0])
-  const { migration, scope, startedAt } = attempt
+  const { migration, wish, scope, startedAt } = attempt
   const durationMs = Math.round(performance.now() - startedAt)
   attempt.isRecording = true
-  return [run.resetSql, run.historySql(migration, { durationMs, statements: scope.statements() })]
+  return [
+    run.resetSql,
+    // What COMMIT checks may wait for locks as well.
+    `set local lock_timeout = ${wish.lockTimeoutMs}`,
+    run.historySql(migration, { durationMs, statements: scope.statements() }),
+  ]
 }
 
 /** What became of the failed migration's work: the truth differs with and without a transaction. */

@@ -18,11 +18,11 @@ import {
 
 const WITHOUT_TRANSACTION = 'export const config = { transaction: false }\n'
 
-/** Takes until a second runner has connected for the lock too (each runner has two sessions), and a little more. */
+/** Takes until a second runner has connected for the lock too (each runner has two sessions, and may have one that watches), and a little more. */
 const UNTIL_TWO_RUNNERS = `do $$ begin
   for i in 1..200 loop
     perform pg_stat_clear_snapshot();
-    exit when (select count(*) = 4 from pg_stat_activity
+    exit when (select count(*) >= 5 from pg_stat_activity
                 where datname = current_database() and application_name like 'federation-migrate%');
     perform pg_sleep(0.1);
   end loop;
@@ -223,8 +223,8 @@ describe('one runner at a time', () => {
     const running = spawnUp()
     await until(SLEEPING)
     await database.query(
-      `select pg_terminate_backend(pid) from pg_locks
-        where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
+      `select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
+        where application_name = 'federation-migrate' and locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
     )
     const { exitCode, stderr } = await running
     expect(exitCode).to.equal(1)
@@ -237,7 +237,7 @@ describe('one runner at a time', () => {
       '002_b',
       migrationSource(
         `await sql\`create table b (id integer)\`.execute(db)
-         await sql\`select pg_sleep(case when current_setting('application_name') = 'federation-migrate' and not exists (select from killed) then 60 else 0 end)\`.execute(db)`,
+         await sql\`select pg_sleep(case when current_setting('application_name') = 'federation-migrate 002_b' and not exists (select from killed) then 60 else 0 end)\`.execute(db)`,
       ),
     )
     await database.query('create table killed ()')

@@ -106,6 +106,8 @@ export async function applyLocked(
   const migrations = pending.flatMap(({ name }) => loadedByName.get(name) ?? [])
   return runMigrations(database, migrations, {
     direction: 'up',
+    lockTimeoutMs: config.lockTimeoutMs,
+    lockRetries: config.lockRetries,
     report,
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }, facts) =>

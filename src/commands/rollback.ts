@@ -74,6 +74,8 @@ async function rollBack(
   }
   return runMigrations(database, loaded, {
     direction: 'down',
+    lockTimeoutMs: context.config.lockTimeoutMs,
+    lockRetries: context.config.lockRetries,
     report: context.report,
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }) => deleteHistorySql(database, file.name),

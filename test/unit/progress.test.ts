@@ -3,6 +3,10 @@ import { expect } from 'chai'
 import type { ProgressEvent } from '../../src/events.ts'
 import { createProgress } from '../../src/progress.ts'
 
+/** A line that a terminal cuts where it is too long, and the sequence that erases it. */
+const shown = (line: string): string => `\u001b[?7l${line}\u001b[?7h`
+const ERASED = '\r\u001b[K'
+
 /** What is written for the events, on a log unless a terminal is asked for. */
 function written(events: readonly ProgressEvent[], isTerminal = false): string {
   const parts: string[] = []
@@ -60,7 +64,9 @@ describe('createProgress', () => {
   })
 
   it('shows on a terminal which one runs, and erases that when it is done', () => {
-    expect(written([STARTED, FINISHED], true)).to.equal('  001_a …\r\u001b[K  ↑ 001_a 1.2 s\n')
+    expect(written([STARTED, FINISHED], true)).to.equal(
+      `${shown('  001_a …')}${ERASED}  ↑ 001_a 1.2 s\n`,
+    )
   })
 
   describe('while a migration runs', () => {
@@ -100,9 +106,9 @@ describe('createProgress', () => {
       const { parts } = start(true)
       pass(2)
       expect(parts).to.deep.equal([
-        '  001_a …',
-        '\r\u001b[K  001_a … 1.0 s',
-        '\r\u001b[K  001_a … 2.0 s',
+        shown('  001_a …'),
+        `${ERASED}${shown('  001_a … 1.0 s')}`,
+        `${ERASED}${shown('  001_a … 2.0 s')}`,
       ])
     })
 
@@ -110,6 +116,80 @@ describe('createProgress', () => {
       const { parts } = start(false)
       pass(25)
       expect(parts).to.deep.equal(['  001_a … 10.0 s\n', '  001_a … 20.0 s\n'])
+    })
+
+    const ACTIVITY = {
+      type: 'migration-activity',
+      name: '001_a',
+      activity: 'CREATE INDEX, 42 %',
+    } as const
+    const BLOCKED = {
+      type: 'migration-blocked',
+      name: '001_a',
+      tries: 1,
+      maxTries: 12,
+      pauseMs: 400,
+      blockers: 'pid 1 (ada) holds it',
+    } as const
+
+    it('tells what it is at, until that is over', () => {
+      const { parts, report } = start(true)
+      report(ACTIVITY)
+      pass(1)
+      report({ ...ACTIVITY, activity: undefined })
+      pass(1)
+      expect(parts.slice(1)).to.deep.equal([
+        `${ERASED}${shown('  001_a … 1.0 s: CREATE INDEX, 42 %')}`,
+        `${ERASED}${shown('  001_a … 2.0 s')}`,
+      ])
+    })
+
+    it('tells what it is at in the lines of a log', () => {
+      const { parts, report } = start(false)
+      report(ACTIVITY)
+      pass(10)
+      expect(parts).to.deep.equal(['  001_a … 10.0 s: CREATE INDEX, 42 %\n'])
+    })
+
+    it('tells a log at once that it got no lock, and from then on every ten seconds', () => {
+      const { parts, report } = start(false)
+      pass(2)
+      report(BLOCKED)
+      pass(2)
+      report({ ...BLOCKED, tries: 2, blockers: undefined })
+      pass(8)
+      expect(parts).to.deep.equal([
+        '  001_a … 2.0 s: got no lock (try 1 of 12), next try in 400 ms; blocked by pid 1 (ada) holds it\n',
+        '  001_a … 12.0 s: got no lock (try 2 of 12), next try in 400 ms\n',
+      ])
+    })
+
+    it('tells a log of another holder of the lock at most every ten seconds', () => {
+      const { parts, report } = start(false)
+      report({ type: 'waiting-for-lock', holder: 'ada, at 001_a' })
+      pass(5)
+      report({ type: 'waiting-for-lock', holder: 'ada, at 002_b' })
+      pass(5)
+      report({ type: 'lock-wait-ended' })
+      pass(20)
+      expect(parts).to.deep.equal([
+        'Waiting for ada, at 001_a …\n',
+        'Waiting for ada, at 002_b … 10.0 s\n',
+      ])
+    })
+
+    it('shows on a terminal whom it waits for, and erases that', () => {
+      const { parts, report } = start(true)
+      report({ type: 'waiting-for-lock', holder: 'ada, at 001_a' })
+      report({ type: 'waiting-for-lock', holder: 'ada, at 002_b' })
+      pass(1)
+      report({ type: 'lock-wait-ended' })
+      expect(parts.slice(1)).to.deep.equal([
+        ERASED,
+        shown('Waiting for ada, at 001_a …'),
+        `${ERASED}${shown('Waiting for ada, at 002_b … 1.0 s')}`,
+        ERASED,
+      ])
     })
 
     it('stops when it is done', () => {

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { retryPauseMs } from './backoff.ts'
+import { type Blocker, describeBlocker, summariseBlockers } from './blocker.ts'
+import { MigrationError } from './errors.ts'
+import type { Report } from './events.ts'
+
+/** How migrations meet whoever uses the database meanwhile. */
+export interface Patience {
+  /** How long a statement may wait for a lock, unless its migration says otherwise; 0 for no limit. */
+  readonly lockTimeoutMs: number
+  /** How many times what got no lock is tried again. */
+  readonly lockRetries: number
+  /** Ends the pauses between the tries, as if there were none left. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What is known of a wait for a lock, over all tries. */
+export interface LockWait {
+  readonly name: string
+  startedAt: number
+  /** How long a try waits; undefined where the migration has decided that itself. */
+  lockTimeoutMs: number | undefined
+  tries: number
+  /** Who was seen in the way last. */
+  blockers: readonly Blocker[]
+}
+
+/** SQLSTATE lock_not_available (PostgreSQL documentation, appendix A): lock_timeout passed, or NOWAIT. */
+const LOCK_NOT_AVAILABLE = '55P03'
+
+/** True where a lock was not to be had in time, also where that is only the cause of the error. */
+export function isLockTimeout(error: unknown): boolean {
+  if (error instanceof pg.DatabaseError) return error.code === LOCK_NOT_AVAILABLE
+  return error instanceof Error && error.cause !== undefined && isLockTimeout(error.cause)
+}
+
+/** A wait that begins with its first try. */
+export function startWait(name: string, lockTimeoutMs: number): LockWait {
+  return { name, startedAt: performance.now(), lockTimeoutMs, tries: 1, blockers: [] }
+}
+
+/** Tells of a try that failed and pauses before the next one; false where there is none left. */
+export async function pauseBeforeRetry(
+  wait: LockWait,
+  { lockRetries, signal }: Patience,
+  report: Report,
+): Promise<boolean> {
+  if (wait.tries > lockRetries || signal?.aborted === true) return false
+  const pauseMs = retryPauseMs(wait.tries, Math.random)
+  report({
+    type: 'migration-blocked',
+    name: wait.name,
+    tries: wait.tries,
+    maxTries: lockRetries + 1,
+    pauseMs,
+    blockers: summariseBlockers(wait.blockers),
+  })
+  wait.tries += 1
+  return sleep(pauseMs, true, { signal }).catch(() => false)
+}
+
+/** The failure of a migration that got no lock, from `failed`, which has the statement and its place. */
+export function blockedFailure(failed: MigrationError, wait: LockWait): MigrationError {
+  const { name, startedAt, lockTimeoutMs, tries, blockers } = wait
+  const seconds = Math.round((performance.now() - startedAt) / 1000)
+  const within = lockTimeoutMs === undefined ? '' : ` within ${lockTimeoutMs / 1000} s`
+  const tried = tries === 1 ? 'tried once' : `tried ${tries} times in ${seconds} s`
+  const session = blockers.find(({ pid }) => pid !== 0)
+  const end =
+    session === undefined
+      ? ''
+      : `, or end the session in the way: select pg_terminate_backend(${session.pid})`
+  return new MigrationError('blocked', `${name}: could not get a lock${within}, ${tried}`, {
+    hint: `Run it again when less is going on, give it more time with --lock-timeout SECONDS or --lock-retries N${end}`,
+    details: [
+      ...failed.details,
+      ...blockers.map((blocker) => `blocked by ${describeBlocker(blocker)}`),
+    ],
+    data: { ...failed.data, tries, blockers },
+    cause: failed.cause,
+  })
+}

@@ -1,0 +1,157 @@
+import type { Database } from './database.ts'
+import type { Session } from './dialect.ts'
+import { MigrationError } from './errors.ts'
+import type { Report } from './events.ts'
+import { isLockTimeout, type LockWait, type Patience, pauseBeforeRetry } from './lock-retry.ts'
+import type { Monitor } from './monitor.ts'
+import {
+  localSettings,
+  type OpenedSession,
+  openingQuery,
+  type SessionFacts,
+  type SessionWish,
+} from './session-settings.ts'
+import { isConcurrent, isRepeatable, setsLockTimeout, setsTransactionMode } from './sql-text.ts'
+import type { StatementScope } from './statement-scope.ts'
+
+/** What the sessions of all migrations of a run share. */
+export interface SessionContext extends Patience {
+  readonly database: Database
+  readonly facts: SessionFacts
+  readonly monitor: Monitor
+  readonly report: Report
+}
+
+/** One migration, as its session sees it. */
+export interface MigrationStatements {
+  readonly scope: StatementScope
+  readonly wish: SessionWish
+  /** What its statements wait for. */
+  readonly wait: LockWait
+}
+
+/**
+ * The session of a migration in a transaction. Whatever is set for it is local to that transaction, so
+ * that nothing of it reaches the next user of a pooled connection.
+ */
+export function transactionSession(
+  context: SessionContext,
+  statements: MigrationStatements,
+  beforeCommit: () => readonly string[],
+): Session {
+  const { database, facts } = context
+  const { client } = database
+  const { scope, wish, wait } = statements
+  const sql = openingQuery(database, facts, wish, 'transaction')
+  let opened: OpenedSession | undefined
+  return {
+    client,
+    scope,
+    beforeCommit,
+    opening: {
+      sql,
+      onRow: (row) => {
+        opened = row as OpenedSession
+      },
+    },
+    around: async (text, send) => {
+      requireFence(opened)
+      noteOwnTimeout(wait, text)
+      // The opening was a query, and a transaction's mode is set before any.
+      const isFirst = scope.statements().length === 1 && setsTransactionMode(text)
+      if (isFirst) await client.query(restart(context, wish))
+      const result = await watched(context, wish, wait, opened?.pid, send)
+      if (isFirst) await client.query(sql)
+      return result
+    },
+  }
+}
+
+function restart({ database, facts }: SessionContext, wish: SessionWish): string {
+  return ['rollback', 'start transaction', ...localSettings(database.client, facts, wish)].join(
+    '; ',
+  )
+}
+
+/**
+ * The session of a migration without a transaction. What is set for it stays until the session is reset,
+ * so that nothing is set behind a pooler. A single statement that got no lock has done nothing, and is
+ * sent again by itself.
+ */
+export function plainSession(context: SessionContext, statements: MigrationStatements): Session {
+  const { database, facts } = context
+  const { client } = database
+  const { scope, wish, wait } = statements
+  let opened: OpenedSession | undefined
+  let timeoutMs = wish.lockTimeoutMs
+
+  const prepare = async (text: string): Promise<void> => {
+    if (!facts.isDirect) return
+    if (opened === undefined) {
+      const query = openingQuery(database, facts, wish, 'session')
+      opened = (await client.query<OpenedSession>(query)).rows[0]
+      requireFence(opened)
+    }
+    const wantedMs = isConcurrent(text) ? 0 : wish.lockTimeoutMs
+    if (wait.lockTimeoutMs === undefined || timeoutMs === wantedMs || isInTransaction()) return
+    await client.query(`set lock_timeout = ${wantedMs}`)
+    timeoutMs = wantedMs
+  }
+  const isInTransaction = (): boolean => client.getTransactionStatus() !== 'I'
+
+  return {
+    client,
+    scope,
+    around: async (text, send) => {
+      noteOwnTimeout(wait, text)
+      await prepare(text)
+      wait.tries = 1
+      wait.startedAt = performance.now()
+      const canRepeat = !isInTransaction() && isRepeatable(text)
+      for (;;) {
+        try {
+          return await watched(context, wish, wait, opened?.pid, send)
+        } catch (error) {
+          const isWorthIt = canRepeat && !isInTransaction() && isLockTimeout(error)
+          if (!isWorthIt || !(await pauseBeforeRetry(wait, context, context.report))) throw error
+        }
+      }
+    },
+  }
+}
+
+/** A migration that sets its own timeout keeps it to its end. */
+function noteOwnTimeout(wait: LockWait, text: string): void {
+  if (setsLockTimeout(text)) wait.lockTimeoutMs = undefined
+}
+
+async function watched<Result>(
+  { monitor }: SessionContext,
+  { name, lockTimeoutMs }: SessionWish,
+  wait: LockWait,
+  pid: number | undefined,
+  send: () => Promise<Result>,
+): Promise<Result> {
+  if (pid === undefined) return send()
+  const stop = monitor.watch({
+    name,
+    pid,
+    lockTimeoutMs,
+    onBlockers: (blockers) => {
+      wait.blockers = blockers
+    },
+  })
+  try {
+    return await send()
+  } finally {
+    stop()
+  }
+}
+
+/** The runner waited for whoever was behind the fence: someone there now came past the lock. */
+function requireFence(opened: OpenedSession | undefined): void {
+  if (opened?.isFenced !== false) return
+  throw new MigrationError('locked', 'another session is at work on the same history', {
+    hint: 'See who: select * from pg_stat_activity; then run it again.',
+  })
+}
