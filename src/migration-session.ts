@@ -107,6 +107,7 @@ export function plainSession(context: SessionContext, statements: MigrationState
       await prepare(text)
       wait.tries = 1
       wait.startedAt = performance.now()
+      wait.blockers = []
       const canRepeat = !isInTransaction() && isRepeatable(text)
       for (;;) {
         try {

@@ -79,8 +79,14 @@ describe('one runner at a time', () => {
   const SLEEPING = `select from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and query like '%pg_sleep%' and state = 'active'`
 
-  /** A session that holds the lock as a runner does. */
-  const withHeldLock = async (use: (holder: pg.Client) => Promise<void>): Promise<void> => {
+  const LOCK = 'federation-migrate:"public"."migration_history"'
+  const FENCE = 'federation-migrate at work:"public"."migration_history"'
+
+  /** A session that holds the lock as a runner does, or the key that a migration's session holds. */
+  const withHeldLock = async (
+    use: (holder: pg.Client) => Promise<void>,
+    key = LOCK,
+  ): Promise<void> => {
     const holder = new pg.Client({
       connectionString: database.url,
       application_name: 'night-shift',
@@ -88,9 +94,7 @@ describe('one runner at a time', () => {
     await holder.connect()
     try {
       await holder.query('begin')
-      await holder.query(
-        `select pg_advisory_xact_lock(hashtextextended('federation-migrate:"public"."migration_history"', 0))`,
-      )
+      await holder.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [key])
       await use(holder)
     } finally {
       await holder.end()
@@ -166,6 +170,60 @@ describe('one runner at a time', () => {
       await reader.end()
     }
     expect(await applied()).to.eql(['001_a', '002_b'])
+  })
+
+  it('names the migration that the holder is at, and the next one', async () => {
+    for (const [name, table] of [
+      ['002_b', 'b'],
+      ['003_c', 'c'],
+    ] as const) {
+      await write(
+        name,
+        migrationSource(
+          `await sql\`create table ${table} as select 1 as id from pg_sleep(3)\`.execute(db)`,
+        ),
+      )
+    }
+    const first = spawnUp()
+    await until(SLEEPING)
+    const waits: string[] = []
+    const child = spawn(
+      process.execPath,
+      [join(REPOSITORY, 'dist/main.cjs'), 'up', '--no-codegen', '--lock-wait', '4'],
+      { cwd: project.root, env: { ...BARE_ENVIRONMENT, DATABASE_URL: database.url } },
+    )
+    child.stderr.on('data', (chunk: Buffer) => waits.push(chunk.toString()))
+    await Promise.all([first, once(child, 'close')])
+    const stderr = waits.join('')
+    expect(stderr).to.match(
+      /^Waiting for federation-migrate \(pid \d+\) from [\d.:]+, since [^,]+, at 002_b …\n/,
+    )
+    expect(child.exitCode === 0 || stderr.includes(', at 003_c\n'), stderr).to.be.true
+  })
+
+  it('waits for the session of an interrupted run that is still at work, and says so', async () => {
+    await withHeldLock(async (holder) => {
+      await holder.query("set application_name = 'federation-migrate 001_a'")
+      const options = ['up', '--no-codegen', '--lock-wait', '0.5']
+      const { exitCode, stdout, stderr } = await project.run(options, {
+        DATABASE_URL: database.url,
+      })
+      expect({ exitCode, stdout }).to.eql({ exitCode: 5, stdout: '' })
+      const session = String.raw`the interrupted run’s session \(pid (\d+)\) from [\d.:]+, since [^,]+, at 001_a`
+      expect(stderr).to.match(new RegExp(`^Waiting for ${session}: it is still at work …\n`))
+      expect(stderr).to.match(
+        new RegExp(
+          `Error: an interrupted run is still at work on the server, and did not finish within 0.5 s: ${session}\n`,
+        ),
+      )
+      expect(stderr).to.match(/Hint: .*select pg_terminate_backend\(\d+\)/)
+
+      const waiting = project.run(['up', '--no-codegen'], { DATABASE_URL: database.url })
+      await until(`select from pg_locks where locktype = 'advisory' having count(distinct pid) = 2`)
+      await holder.query('commit')
+      expect(await waiting).to.include({ exitCode: 0 })
+    }, FENCE)
+    expect(await applied()).to.eql(['001_a'])
   })
 
   it('does not wait where there is nothing to do', async () => {
