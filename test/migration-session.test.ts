@@ -64,7 +64,7 @@ describe('the session of a migration', () => {
 
   const settings = async (): Promise<readonly object[]> => {
     const { rows } = await client.query<object>(
-      `select name, setting, source from pg_settings order by name`,
+      `select name, setting from pg_settings order by name`,
     )
     return rows
   }
