@@ -62,6 +62,7 @@ export async function runMigration(
   const { name } = migration.file
   const wish = sessionWish(migration, run)
   const wait = startWait(name, wish.lockTimeoutMs)
+  warnOfPooler(migration, run)
   report({ type: 'migration-started', name, direction })
   for (;;) {
     const attempt = startAttempt(migration, wish, wait)
@@ -111,6 +112,17 @@ function sessionWish({ file, module }: LoadedMigration, { lockTimeoutMs }: Run):
     lockTimeoutMs: module.lockTimeoutMs ?? lockTimeoutMs,
     statementTimeoutMs: module.statementTimeoutMs,
   }
+}
+
+/** Nothing may be set for a whole session that is somebody else's next. */
+function warnOfPooler({ file, module }: LoadedMigration, { facts, report }: Run): void {
+  const isTimed = module.lockTimeoutMs !== undefined || module.statementTimeoutMs !== undefined
+  if (module.transaction || facts.isDirect || !isTimed) return
+  report({
+    type: 'warning',
+    message: `the timeouts of ${file.name} have no effect: it runs without a transaction behind a connection pooler`,
+    hint: 'Connect to the server itself.',
+  })
 }
 
 /** Pauses, and gives true, where all that went wrong is that a lock was not to be had in time. */

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import pg from 'pg'
 import { loadMigrations } from '../src/compile.ts'
 import type { Database } from '../src/database.ts'
+import type { ProgressEvent } from '../src/events.ts'
 import { ensureHistory } from '../src/history.ts'
 import type { MigrationRun } from '../src/migrator.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
@@ -15,6 +16,7 @@ describe('the session of a migration', () => {
   let testDatabase: TestDatabase
   let client: pg.Client
   let database: Database
+  let events: ProgressEvent[]
 
   beforeEach(async () => {
     ;[project, testDatabase] = await Promise.all([createTestProject(), createTestDatabase()])
@@ -49,12 +51,13 @@ describe('the session of a migration', () => {
     const file = { ...migrationFile('001_a'), path: `${project.root}/migrations/001_a.ts` }
     // As the commands load it: see support/project.ts.
     const { runMigrations } = await import('../src/migrator.ts')
+    events = []
     return runMigrations(database, await loadMigrations([file]), {
       direction: 'up',
       lockTimeoutMs: 1234,
       lockRetries: 0,
       historySql: () => 'select 1',
-      report: () => undefined,
+      report: (event) => events.push(event),
       onUnhandledRejection: (listener) => {
         process.on('unhandledRejection', listener)
         return () => process.off('unhandledRejection', listener)
@@ -134,7 +137,11 @@ describe('the session of a migration', () => {
     // A pooler tells its clients a number of its own.
     Object.assign(client, { processID: 1 })
     const before = await settings()
-    expect((await run(SEEN, { transaction: false })).failure).to.be.undefined
+    const config = { transaction: false, lockTimeoutMs: 100 }
+    expect((await run(SEEN, config)).failure).to.be.undefined
+    expect(events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))).to.eql([
+      'the timeouts of 001_a have no effect: it runs without a transaction behind a connection pooler',
+    ])
     expect(await testDatabase.query(`select setting from seen where name = 'lock_timeout'`)).to.eql(
       [{ setting: '0' }],
     )
