@@ -7,7 +7,7 @@ const LAYERS = [
   {
     name: 'decisions',
     files: `
-      arguments backoff blocker checksum config connection-error context duration plan redact server-progress
+      arguments backoff blocker checksum config connection-error context duration interrupts plan redact server-progress
       sql-text state type-diff`,
     pure: true,
     siblings: true,

@@ -22,6 +22,7 @@ export interface Terminal {
   readonly client: string
   readonly ask: Context['ask']
   readonly onUnhandledRejection: Context['onUnhandledRejection']
+  readonly withInterrupts: Context['withInterrupts']
 }
 
 /** A bug of this program, as opposed to a foreseeable failure. */
@@ -101,6 +102,7 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<Ou
     toolVersion: terminal.version,
     client: terminal.client,
     onUnhandledRejection: terminal.onUnhandledRejection,
+    withInterrupts: terminal.withInterrupts,
     ask: terminal.ask,
   }
   return command.run(context, parsed, terminal.env)

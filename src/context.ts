@@ -1,5 +1,6 @@
 import type { Config } from './config.ts'
 import type { Report } from './events.ts'
+import type { Interrupts } from './interrupts.ts'
 
 /** What every command gets: made once at the edge, read everywhere, changed nowhere. */
 export interface Context {
@@ -11,6 +12,23 @@ export interface Context {
   readonly client: string
   /** Calls the listener with each rejection that nobody handles; gives a way to stop listening. */
   readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
+  /** Runs `use` so that SIGINT and SIGTERM reach what it is given, instead of ending the process. */
+  readonly withInterrupts: <Result>(
+    use: (interrupts: Interrupts) => Promise<Result>,
+  ) => Promise<Result>
   /** Puts a question to the person at the terminal; undefined where there is none. */
   readonly ask: ((question: string) => Promise<string>) | undefined
+}
+
+/** The context of what holds the lock: it ends in an orderly way where a signal asks for it. */
+export interface RunContext extends Context {
+  readonly interrupts: Interrupts
+}
+
+/** Runs `use` so that SIGINT and SIGTERM reach it, instead of ending the process. */
+export function interruptible<Result>(
+  context: Context,
+  use: (context: RunContext) => Promise<Result>,
+): Promise<Result> {
+  return context.withInterrupts((interrupts) => use({ ...context, interrupts }))
 }

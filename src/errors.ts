@@ -7,6 +7,8 @@ const EXIT_CODE_BY_ERROR = {
   migration_failed: 1,
   /** A migration could not get a lock in time, however often it was tried. */
   blocked: 1,
+  /** SIGINT or SIGTERM ended the run before it was done. */
+  interrupted: 1,
   /** The database can't be reached, refuses the login, or went away. */
   connection_failed: 1,
   /** The named database does not exist and may not, or should not, be created. */

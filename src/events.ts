@@ -33,6 +33,16 @@ export type ProgressEvent =
       /** Who was in the way, where somebody was seen. */
       readonly blockers: string | undefined
     }
+  | {
+      /** A first signal came while a migration runs, which is let finish. */
+      readonly type: 'stopping'
+      readonly signal: string
+      readonly name: string
+      readonly direction: Direction
+      readonly runningMs: number
+      readonly statementTimeoutMs: number | undefined
+      readonly isInTransaction: boolean
+    }
   | { readonly type: 'migration-failed'; readonly name: string; readonly direction: Direction }
   | { readonly type: 'warning'; readonly message: string; readonly hint?: string | undefined }
 

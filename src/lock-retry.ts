@@ -4,6 +4,7 @@ import { retryPauseMs } from './backoff.ts'
 import { type Blocker, describeBlocker, summariseBlockers } from './blocker.ts'
 import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
+import type { Interrupts } from './interrupts.ts'
 
 /** How migrations meet whoever uses the database meanwhile. */
 export interface Patience {
@@ -11,8 +12,8 @@ export interface Patience {
   readonly lockTimeoutMs: number
   /** How many times what got no lock is tried again. */
   readonly lockRetries: number
-  /** Ends the pauses between the tries, as if there were none left. */
-  readonly signal?: AbortSignal | undefined
+  /** Its `stop` ends the pauses between the tries, as if there were none left. */
+  readonly interrupts: Interrupts
 }
 
 /** What is known of a wait for a lock, over all tries. */
@@ -43,10 +44,11 @@ export function startWait(name: string, lockTimeoutMs: number): LockWait {
 /** Tells of a try that failed and pauses before the next one; false where there is none left. */
 export async function pauseBeforeRetry(
   wait: LockWait,
-  { lockRetries, signal }: Patience,
+  { lockRetries, interrupts }: Patience,
   report: Report,
 ): Promise<boolean> {
-  if (wait.tries > lockRetries || signal?.aborted === true) return false
+  const { stop } = interrupts
+  if (wait.tries > lockRetries || stop.aborted) return false
   const pauseMs = retryPauseMs(wait.tries, Math.random)
   report({
     type: 'migration-blocked',
@@ -57,7 +59,26 @@ export async function pauseBeforeRetry(
     blockers: summariseBlockers(wait.blockers),
   })
   wait.tries += 1
-  return sleep(pauseMs, true, { signal }).catch(() => false)
+  return sleep(pauseMs, true, { signal: stop }).catch(() => false)
+}
+
+/** The failure of a migration that was stopped while it waited for a lock. */
+export function stoppedFailure(
+  failed: MigrationError,
+  { name, blockers }: LockWait,
+  stop: AbortSignal,
+): MigrationError {
+  const message = `stopped by ${String(stop.reason)} while ${name} waited for a lock`
+  return new MigrationError('interrupted', message, {
+    hint: 'To go on, run it again.',
+    details: [...failed.details, ...blockerDetails(blockers)],
+    data: { ...failed.data, blockers },
+    cause: failed.cause,
+  })
+}
+
+function blockerDetails(blockers: readonly Blocker[]): readonly string[] {
+  return blockers.map((blocker) => `blocked by ${describeBlocker(blocker)}`)
 }
 
 /** The failure of a migration that got no lock, from `failed`, which has the statement and its place. */
@@ -73,10 +94,7 @@ export function blockedFailure(failed: MigrationError, wait: LockWait): Migratio
       : `, or end the session in the way: select pg_terminate_backend(${session.pid})`
   return new MigrationError('blocked', `${name}: could not get a lock${within}, ${tried}`, {
     hint: `Run it again when less is going on, give it more time with --lock-timeout SECONDS or --lock-retries N${end}`,
-    details: [
-      ...failed.details,
-      ...blockers.map((blocker) => `blocked by ${describeBlocker(blocker)}`),
-    ],
+    details: [...failed.details, ...blockerDetails(blockers)],
     data: { ...failed.data, tries, blockers },
     cause: failed.cause,
   })

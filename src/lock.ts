@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { RunContext } from './context.ts'
 import { APPLICATION_NAME, closeClient, type Database } from './database.ts'
 import { MigrationError } from './errors.ts'
-import type { Report } from './events.ts'
 import { historyTableName } from './history.ts'
 
 /** How the wait for the lock goes: polled, so that no backend blocks and no snapshot is held. */
@@ -18,12 +18,11 @@ const FENCE_PREFIX = 'federation-migrate at work:'
  * itself when this process dies. If that connection is lost, the lock is lost: the runner's own
  * connection is then cut, and what it was doing is rolled back by the server. Whoever has the lock then
  * waits until nobody is behind the fence any more: see `fenceNumber`.
- * Throws `locked` where that takes longer than `waitMs`.
+ * Throws `locked` where that takes longer than `lockWaitMs`, `interrupted` where it is stopped before.
  */
 export async function withLock<Result>(
   database: Database,
-  waitMs: number,
-  report: Report,
+  context: RunContext,
   use: () => Promise<Result>,
 ): Promise<Result> {
   const client = await database.connect()
@@ -33,7 +32,7 @@ export async function withLock<Result>(
     void closeClient(database.client)
   }
   try {
-    await acquireLock(client, database, waitMs, report)
+    await acquireLock(client, database, context)
     client.once('end', onEnd)
     const result = await use()
     if (lock.isLost) throw lostError(undefined)
@@ -56,9 +55,10 @@ const OPEN_TRANSACTION = `begin;
 async function acquireLock(
   client: LockClient,
   database: Database,
-  waitMs: number,
-  report: Report,
+  { config, interrupts, report }: RunContext,
 ): Promise<void> {
+  const { stop } = interrupts
+  const waitMs = config.lockWaitMs
   const lock = keyNumber(client, KEY_PREFIX, database)
   const fence = fenceNumber(database)
   const deadline = performance.now() + waitMs
@@ -67,7 +67,9 @@ async function acquireLock(
     if (performance.now() >= deadline) throw lockedError(inTheWay, waitMs)
     report({ type: 'waiting-for-lock', holder: inTheWay.holder })
     told.isWaiting = true
-    await sleep(POLL_MS + Math.random() * POLL_JITTER_MS)
+    const pauseMs = POLL_MS + Math.random() * POLL_JITTER_MS
+    await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined)
+    if (stop.aborted) throw stoppedError(inTheWay, stop)
   }
   try {
     for (;;) {
@@ -184,6 +186,13 @@ function detailPart(before: string, fact: string | null): string {
 
 function lockedError({ message, hint }: InTheWay, waitMs: number): MigrationError {
   return new MigrationError('locked', message(`${waitMs / 1000} s`), { hint })
+}
+
+function stoppedError({ holder }: InTheWay, stop: AbortSignal): MigrationError {
+  return new MigrationError(
+    'interrupted',
+    `stopped by ${String(stop.reason)} while it waited for ${holder}: nothing was changed`,
+  )
 }
 
 function lostError(cause: unknown): MigrationError {

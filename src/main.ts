@@ -6,6 +6,7 @@ import { parseEnv } from 'node:util'
 import packageJson from '../package.json' with { type: 'json' }
 import { reportFailure, runCommandLine, tellFailure, type Terminal } from './cli.ts'
 import { MigrationError } from './errors.ts'
+import type { Interrupts } from './interrupts.ts'
 
 /** Where the program runs, and what is configured there. */
 type Place = Pick<Terminal, 'cwd' | 'root' | 'env'>
@@ -35,6 +36,7 @@ const terminalAt = (place: Place): Terminal => ({
     rejectionListeners.push(listener)
     return () => rejectionListeners.pop()
   },
+  withInterrupts,
 })
 
 // What a migration does after its end, unawaited, fails when nobody listens for it any more.
@@ -45,9 +47,14 @@ const rejectionListeners = [
 ]
 process.on('unhandledRejection', (reason) => rejectionListeners.at(-1)?.(reason))
 
+/** How the process ends once its command has. */
+const end = { isForced: false }
+
 void run(process.argv.slice(2)).then((exitCode) => {
   // Not process.exit(): that would cut off what a pipe has not taken yet.
   process.exitCode ??= exitCode
+  // What a cancelled migration left (a timer, a socket) would keep the process from ending.
+  if (end.isForced) process.stdout.write('', () => process.exit())
 })
 
 async function run(args: readonly string[]): Promise<number> {
@@ -57,6 +64,36 @@ async function run(args: readonly string[]): Promise<number> {
     return reportFailure(args, terminalAt(NOWHERE), error)
   }
 }
+
+/**
+ * The first signal asks for an orderly end, the second for a quick one. A third ends the process at
+ * once, as each does where nothing of this runs.
+ */
+async function withInterrupts<Result>(
+  use: (interrupts: Interrupts) => Promise<Result>,
+): Promise<Result> {
+  const stop = new AbortController()
+  const cancel = new AbortController()
+  const dispose = (): void => {
+    for (const signal of SIGNALS) process.off(signal, onSignal)
+  }
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (!stop.signal.aborted) stop.abort(signal)
+    else {
+      cancel.abort(signal)
+      dispose()
+    }
+  }
+  for (const signal of SIGNALS) process.on(signal, onSignal)
+  try {
+    return await use({ stop: stop.signal, cancel: cancel.signal })
+  } finally {
+    dispose()
+    end.isForced = cancel.signal.aborted
+  }
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
 /** Throws `usage` where the current folder is gone, or its `.env` can't be read. */
 function findPlace(): Place {

@@ -34,7 +34,9 @@ import { inspectSession, RESET_SESSION } from './session-settings.ts'
 /** The whole truth of a run: what is done, what failed, what was not tried. */
 export interface MigrationRun {
   readonly completed: readonly CompletedMigration[]
-  readonly failure: { readonly name: string; readonly error: MigrationError } | undefined
+  /** What stopped it: a migration by its name, or nothing but the wish of whoever started it. */
+  readonly failure:
+    { readonly name: string | undefined; readonly error: MigrationError } | undefined
   readonly notTried: readonly string[]
 }
 
@@ -54,6 +56,8 @@ export async function runMigrations(
   const rejections: unknown[] = []
   const stopListening = options.onUnhandledRejection((reason) => rejections.push(reason))
   const completed: CompletedMigration[] = []
+  const begun = new Set<string>()
+  const { stop } = options.interrupts
   const monitor = createMonitor(database, options.report)
   let failure: MigrationRun['failure']
   try {
@@ -62,6 +66,8 @@ export async function runMigrations(
     const run: Run = { ...options, database, facts, monitor, resetSql: RESET_SESSION, rejections }
     for (const group of groupsOfEqualWidth(migrations)) {
       failure = await runGroup(group, options.direction, async (migration) => {
+        if (stop.aborted) throw stoppedError(stop)
+        begun.add(migration.file.name)
         completed.push(await runMigration(migration, run))
       })
       if (failure !== undefined) break
@@ -76,12 +82,20 @@ export async function runMigrations(
     // It came while the last one was being committed: too late to undo, not too late to tell.
     failure = { name: last.name, error: lateFailure(last.name, options.direction, rejections[0]) }
   }
-  const tried = new Set([...completed.map(({ name }) => name), failure?.name])
+  if (stop.aborted && (failure?.name === undefined || !begun.has(failure.name))) {
+    failure = { name: undefined, error: stoppedError(stop) }
+  }
   return {
     completed,
     failure,
-    notTried: migrations.map(({ file }) => file.name).filter((name) => !tried.has(name)),
+    notTried: migrations.map(({ file }) => file.name).filter((name) => !begun.has(name)),
   }
+}
+
+function stoppedError({ reason }: AbortSignal): MigrationError {
+  return new MigrationError('interrupted', `stopped by ${String(reason)}`, {
+    hint: 'To go on, run it again; federation-migrate status tells what is applied.',
+  })
 }
 
 /** Hands a group to the Migrator, and gives the failure that stopped it. */

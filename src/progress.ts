@@ -50,9 +50,8 @@ export function createProgress(view: View, output: ProgressOutput): Report {
     if (ongoing !== undefined && output.isTerminal) output.write(ERASE_LINE)
     ongoing = undefined
   }
-  const start = (type: Ongoing['type'], label: string): Ongoing => {
+  const start = (type: Ongoing['type'], label: string, startedAt = performance.now()): Ongoing => {
     stop()
-    const startedAt = performance.now()
     const started = {
       type,
       startedAt,
@@ -83,6 +82,15 @@ export function createProgress(view: View, output: ProgressOutput): Report {
         else {
           start(event.type, label)
           if (!output.isTerminal) output.write(`${label} …\n`)
+        }
+        break
+      }
+      case 'stopping': {
+        const stillOngoing = ongoing
+        stop()
+        output.write(`${describeStopping(event)}\n`)
+        if (stillOngoing !== undefined) {
+          start(stillOngoing.type, stillOngoing.label, stillOngoing.startedAt)
         }
         break
       }
@@ -119,7 +127,12 @@ function describeBlock({ tries, maxTries, pauseMs, blockers }: BlockedEvent): st
 type PlainEvent = Exclude<
   ProgressEvent,
   {
-    type: 'migration-started' | 'migration-activity' | 'migration-blocked' | 'waiting-for-lock'
+    type:
+      | 'migration-started'
+      | 'migration-activity'
+      | 'migration-blocked'
+      | 'stopping'
+      | 'waiting-for-lock'
   }
 >
 
@@ -157,4 +170,17 @@ function eventLines(view: View, event: PlainEvent): readonly string[] {
         ...(event.hint === undefined ? [] : [`  ${event.hint}`]),
       ]
   }
+}
+
+function describeStopping(event: Extract<ProgressEvent, { type: 'stopping' }>): string {
+  const { signal, name, direction, runningMs, statementTimeoutMs = 0, isInTransaction } = event
+  const what = direction === 'up' ? name : `the down of ${name}`
+  const limit =
+    statementTimeoutMs === 0
+      ? 'which takes as long as its statements take'
+      : `in which each statement may take ${formatDuration(statementTimeoutMs)}`
+  const second = isInTransaction
+    ? 'cancels it and rolls it back'
+    : 'cancels its statement; what it did before stays'
+  return `${signal}: ${what} is let finish, ${limit} (${formatDuration(runningMs)} so far); a second one ${second}`
 }

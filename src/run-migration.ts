@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoadedMigration } from './compile.ts'
-import type { Database } from './database.ts'
+import { closeClient, type Database } from './database.ts'
 import { createKysely } from './dialect.ts'
 import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
+import { onAbort } from './interrupts.ts'
 import { causeOf, isConnectionLost, migrationFailure } from './failure.ts'
 import {
   blockedFailure,
@@ -12,6 +13,7 @@ import {
   type Patience,
   pauseBeforeRetry,
   startWait,
+  stoppedFailure,
 } from './lock-retry.ts'
 import type { MigrationDatabase } from './migration.ts'
 import { plainSession, type SessionContext, transactionSession } from './migration-session.ts'
@@ -64,6 +66,34 @@ export async function runMigration(
   const wait = startWait(name, wish.lockTimeoutMs)
   warnOfPooler(migration, run)
   report({ type: 'migration-started', name, direction })
+  const startedAt = performance.now()
+  const { stop } = run.interrupts
+  const stopListening = onAbort(stop, () => {
+    report({
+      type: 'stopping',
+      signal: String(stop.reason),
+      name,
+      direction,
+      runningMs: performance.now() - startedAt,
+      statementTimeoutMs: wish.statementTimeoutMs,
+      isInTransaction: migration.module.transaction,
+    })
+  })
+  try {
+    return await tryMigration(migration, run, wish, wait)
+  } finally {
+    stopListening()
+  }
+}
+
+async function tryMigration(
+  migration: LoadedMigration,
+  run: Run,
+  wish: SessionWish,
+  wait: LockWait,
+): Promise<CompletedMigration> {
+  const { direction, report } = run
+  const { name } = migration.file
   for (;;) {
     const attempt = startAttempt(migration, wish, wait)
     try {
@@ -151,7 +181,9 @@ function describeFailure(attempt: Attempt, run: Run, error: unknown): MigrationE
     isUnawaited: isUnawaited(attempt, run, error),
   })
   const isBlocked = isLockTimeout(causeOf(error, firstFailure)) && !isUnawaited(attempt, run, error)
-  return isBlocked ? blockedFailure(failed, wait) : failed
+  if (!isBlocked) return failed
+  const { stop } = run.interrupts
+  return stop.aborted ? stoppedFailure(failed, wait, stop) : blockedFailure(failed, wait)
 }
 
 async function runInTransaction(attempt: Attempt, run: Run): Promise<void> {
@@ -186,21 +218,55 @@ const IDLE = 'I'
 
 async function callMigration(
   { migration, scope }: Attempt,
-  { direction }: Run,
+  run: Run,
   db: MigrationDatabase,
 ): Promise<void> {
+  const { direction } = run
   const { file, module } = migration
   const call = direction === 'up' ? module.up : module.down
   if (call === undefined) throw new Error(`${file.name} has no ${direction}`)
+  const cancellation = awaitCancellation(file.name, run)
   try {
-    await call(db.withPlugin(scope.plugin))
+    await Promise.race([call(db.withPlugin(scope.plugin)), cancellation.cancelled])
   } catch (error) {
     // Nothing of it may reach the connection after the rollback.
     await scope.close()
     throw error
+  } finally {
+    cancellation.dispose()
   }
   const complaint = await scope.close()
   if (complaint !== undefined) throw complaint
+}
+
+/** How long the server has to end a statement that was cancelled. */
+const CANCEL_GRACE_MS = 5000
+
+/**
+ * A promise that is rejected once a migration is to be cancelled; its statement then is, on the server.
+ * Where the server does not obey, the connection is cut.
+ */
+function awaitCancellation(
+  name: string,
+  { database, interrupts, monitor }: Run,
+): { readonly cancelled: Promise<never>; readonly dispose: () => void } {
+  const { cancel } = interrupts
+  let stopListening = (): void => undefined
+  let timer: NodeJS.Timeout | undefined
+  const cancelled = new Promise<never>((_resolve, reject) => {
+    stopListening = onAbort(cancel, () => {
+      reject(new MigrationError('interrupted', `${name} was cancelled by ${String(cancel.reason)}`))
+      void monitor.cancel()
+      timer = setTimeout(() => void closeClient(database.client), CANCEL_GRACE_MS)
+    })
+  })
+  return {
+    cancelled,
+    dispose: () => {
+      stopListening()
+      clearTimeout(timer)
+    },
+  }
 }
 
 /** What writes the history as the role and with the settings of the connection, whatever the migration set. */

@@ -8,7 +8,12 @@ import { ensureHistory } from '../src/history.ts'
 import type { MigrationRun } from '../src/migrator.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { migrationFile } from './support/history.ts'
-import { createTestProject, migrationSource, type TestProject } from './support/project.ts'
+import {
+  createTestProject,
+  migrationSource,
+  NO_INTERRUPTS,
+  type TestProject,
+} from './support/project.ts'
 
 /** The runner as a library, on a session that can be looked at afterwards. */
 describe('the session of a migration', () => {
@@ -56,6 +61,7 @@ describe('the session of a migration', () => {
       direction: 'up',
       lockTimeoutMs: 1234,
       lockRetries: 0,
+      interrupts: NO_INTERRUPTS,
       historySql: () => 'select 1',
       report: (event) => events.push(event),
       onUnhandledRejection: (listener) => {

@@ -1,6 +1,6 @@
 import { type TypesLocation, type TypesResult, writeTypes } from '../codegen.ts'
 import { inspectMigrations, type LoadedMigration, loadMigrations } from '../compile.ts'
-import type { Context } from '../context.ts'
+import type { RunContext } from '../context.ts'
 import type { Database } from '../database.ts'
 import { MigrationError, type Problem, problemsError, withDetails } from '../errors.ts'
 import type { Direction } from '../events.ts'
@@ -67,18 +67,15 @@ async function describeChange(database: Database, file: MigrationFile): Promise<
  * pending before.
  */
 export async function applyPending(
-  context: Context,
+  context: RunContext,
   database: Database,
   folder: MigrationFolder,
   to: string | undefined,
   expected: readonly MigrationFile[],
 ): Promise<MigrationRun> {
-  const { config, report } = context
   // What can't be loaded is refused before anyone waits for the lock.
   const loaded = await loadMigrations(expected)
-  return withLock(database, config.lockWaitMs, report, () =>
-    applyLocked(context, database, folder, to, loaded),
-  )
+  return withLock(database, context, () => applyLocked(context, database, folder, to, loaded))
 }
 
 /**
@@ -86,7 +83,7 @@ export async function applyPending(
  * loaded beforehand.
  */
 export async function applyLocked(
-  context: Context,
+  context: RunContext,
   database: Database,
   folder: MigrationFolder,
   to: string | undefined,
@@ -108,6 +105,7 @@ export async function applyLocked(
     direction: 'up',
     lockTimeoutMs: config.lockTimeoutMs,
     lockRetries: config.lockRetries,
+    interrupts: context.interrupts,
     report,
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }, facts) =>

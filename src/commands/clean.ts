@@ -1,8 +1,8 @@
 import type { TypesResult } from '../codegen.ts'
 import { inspectMigrations } from '../compile.ts'
-import type { Context } from '../context.ts'
+import { type Context, interruptible } from '../context.ts'
 import { withDatabase } from '../database.ts'
-import { MigrationError, problemsError } from '../errors.ts'
+import { MigrationError, problemsError, withDetails } from '../errors.ts'
 import { readMigrationFolder } from '../files.ts'
 import { withLock } from '../lock.ts'
 import type { CompletedMigration } from '../run-migration.ts'
@@ -45,23 +45,27 @@ export async function clean(
   return withDatabase(config, report, { createIfMissing: true }, async (database) => {
     // Asked without the lock: nobody waits for a person to answer.
     if (question !== undefined) await question(await planClean(database))
-    const { drops, kept, run } = await withLock(database, config.lockWaitMs, report, async () => ({
-      ...(await executeClean(database, (drops) => {
-        report({ type: 'dropping', database: database.name, objects: countObjects(drops) })
-      })),
-      run: await applyLocked(context, database, folder, undefined, loaded),
-    }))
-    const types = options.isCodegenWanted
-      ? await writeTypesAfter(run, 'up', database, typesLocation(context))
-      : undefined
-    if (run.failure !== undefined) throw runFailure(run, 'up')
-    return {
-      database: database.name,
-      dropped: drops.map(({ type, identity }) => `${type} ${identity}`),
-      kept: kept.map(({ type, identity }) => `${type} ${identity}`),
-      applied: run.completed,
-      types,
-    }
+    return interruptible(context, async (running) => {
+      const { drops, kept, run } = await withLock(database, running, async () => ({
+        ...(await executeClean(database, (drops) => {
+          report({ type: 'dropping', database: database.name, objects: countObjects(drops) })
+        })),
+        run: await applyLocked(running, database, folder, undefined, loaded),
+      }))
+      const types = options.isCodegenWanted
+        ? await writeTypesAfter(run, 'up', database, typesLocation(context))
+        : undefined
+      if (run.failure !== undefined) {
+        throw withDetails(runFailure(run, 'up'), [`dropped before: ${countObjects(drops)}`])
+      }
+      return {
+        database: database.name,
+        dropped: drops.map(({ type, identity }) => `${type} ${identity}`),
+        kept: kept.map(({ type, identity }) => `${type} ${identity}`),
+        applied: run.completed,
+        types,
+      }
+    })
   })
 }
 

@@ -1,6 +1,6 @@
 import { type ChangeKind, explainChange } from '../changed-file.ts'
 import { loadMigrations } from '../compile.ts'
-import type { Context } from '../context.ts'
+import { type Context, interruptible } from '../context.ts'
 import { withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
 import { readMigrationFiles } from '../files.ts'
@@ -30,39 +30,41 @@ export async function repair(
   const { config, report } = context
   return withDatabase(config, report, { createIfMissing: false }, async (database) => {
     const files = await readMigrationFiles(config.migrationsDir)
-    return withLock(database, config.lockWaitMs, report, async () => {
-      const entry = findEntry(compareHistory(files, await readHistory(database)), options.name)
-      const { name, state } = entry
-      switch (state) {
-        case 'applied':
-          return { name, isRepaired: false, difference: undefined }
-        case 'missing':
-          throw new MigrationError(
-            'history_mismatch',
-            `${name}.ts is gone: there is nothing to accept`,
-            {
-              hint: 'Restore it from version control.',
-            },
-          )
-        case 'pending':
-        case 'out-of-order':
-          throw new MigrationError('usage', `${name} is not applied`, {
-            hint: 'Only a file that changed after it was applied can be accepted.',
-          })
-        case 'changed': {
-          // A file that can't be loaded could not be rolled back either.
-          await loadMigrations([entry.file])
-          const difference = await explainChange(database, entry.file)
-          await recordRepair(database, name, {
-            reason: options.reason,
-            client: context.client,
-            role: database.role,
-            fromChecksum: entry.applied.checksum,
-            toChecksum: entry.file.checksum,
-          })
-          return { name, isRepaired: true, difference }
+    return interruptible(context, (running) =>
+      withLock(database, running, async () => {
+        const entry = findEntry(compareHistory(files, await readHistory(database)), options.name)
+        const { name, state } = entry
+        switch (state) {
+          case 'applied':
+            return { name, isRepaired: false, difference: undefined }
+          case 'missing':
+            throw new MigrationError(
+              'history_mismatch',
+              `${name}.ts is gone: there is nothing to accept`,
+              {
+                hint: 'Restore it from version control.',
+              },
+            )
+          case 'pending':
+          case 'out-of-order':
+            throw new MigrationError('usage', `${name} is not applied`, {
+              hint: 'Only a file that changed after it was applied can be accepted.',
+            })
+          case 'changed': {
+            // A file that can't be loaded could not be rolled back either.
+            await loadMigrations([entry.file])
+            const difference = await explainChange(database, entry.file)
+            await recordRepair(database, name, {
+              reason: options.reason,
+              client: context.client,
+              role: database.role,
+              fromChecksum: entry.applied.checksum,
+              toChecksum: entry.file.checksum,
+            })
+            return { name, isRepaired: true, difference }
+          }
         }
-      }
-    })
+      }),
+    )
   })
 }

@@ -1,6 +1,6 @@
 import type { TypesResult } from '../codegen.ts'
 import { loadMigrations } from '../compile.ts'
-import type { Context } from '../context.ts'
+import { type Context, interruptible, type RunContext } from '../context.ts'
 import { type Database, withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
 import { readMigrationFiles } from '../files.ts'
@@ -39,20 +39,22 @@ export async function rollback(
   const { config, report } = context
   return withDatabase(config, report, { createIfMissing: false }, async (database) => {
     const files = await readMigrationFiles(config.migrationsDir)
-    const run = await withLock(database, config.lockWaitMs, report, () =>
-      rollBack(context, database, files, options.scope),
-    )
-    const isTypesStale = options.isCodegenWanted && run.completed.length > 0
-    const types = isTypesStale
-      ? await writeTypesAfter(run, 'down', database, typesLocation(context))
-      : undefined
-    if (run.failure !== undefined) throw runFailure(run, 'down')
-    return { database: database.name, rolledBack: run.completed, types }
+    return interruptible(context, async (running) => {
+      const run = await withLock(database, running, () =>
+        rollBack(running, database, files, options.scope),
+      )
+      const isTypesStale = options.isCodegenWanted && run.completed.length > 0
+      const types = isTypesStale
+        ? await writeTypesAfter(run, 'down', database, typesLocation(context))
+        : undefined
+      if (run.failure !== undefined) throw runFailure(run, 'down')
+      return { database: database.name, rolledBack: run.completed, types }
+    })
   })
 }
 
 async function rollBack(
-  context: Context,
+  context: RunContext,
   database: Database,
   files: readonly MigrationFile[],
   scope: RollbackScope,
@@ -76,6 +78,7 @@ async function rollBack(
     direction: 'down',
     lockTimeoutMs: context.config.lockTimeoutMs,
     lockRetries: context.config.lockRetries,
+    interrupts: context.interrupts,
     report: context.report,
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }) => deleteHistorySql(database, file.name),

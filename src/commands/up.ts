@@ -1,5 +1,5 @@
 import { isKnownFresh, readFingerprint, type TypesResult } from '../codegen.ts'
-import type { Context } from '../context.ts'
+import { type Context, interruptible } from '../context.ts'
 import { type Database, withDatabase } from '../database.ts'
 import { readMigrationFolder } from '../files.ts'
 import { readHistory } from '../history.ts'
@@ -37,18 +37,20 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
     ])
     const { decidePending, applyPending, runFailure, writeTypesAfter } = await import('./apply.ts')
     const pending = await decidePending(database, folder, history, options.to)
-    const run =
-      pending.length === 0
-        ? undefined
-        : await applyPending(context, database, folder, options.to, pending)
-    const applied = run?.completed ?? []
+    return interruptible(context, async (running) => {
+      const run =
+        pending.length === 0
+          ? undefined
+          : await applyPending(running, database, folder, options.to, pending)
+      const applied = run?.completed ?? []
 
-    const isFresh =
-      fingerprint === undefined ||
-      (applied.length === 0 && (await isKnownFresh(location, fingerprint)))
-    const types = isFresh ? undefined : await writeTypesAfter(run, 'up', database, location)
-    if (run?.failure !== undefined) throw runFailure(run, 'up')
-    return { database: database.name, applied, types }
+      const isFresh =
+        fingerprint === undefined ||
+        (applied.length === 0 && (await isKnownFresh(location, fingerprint)))
+      const types = isFresh ? undefined : await writeTypesAfter(run, 'up', database, location)
+      if (run?.failure !== undefined) throw runFailure(run, 'up')
+      return { database: database.name, applied, types }
+    })
   })
 }
 

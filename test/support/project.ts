@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import process from 'node:process'
+import type { Interrupts } from '../../src/interrupts.ts'
 
 /** The repository that the tests stand in. */
 export const REPOSITORY = resolve(import.meta.dirname, '../..')
@@ -33,6 +34,12 @@ export interface TestProject {
 
 type Environment = Readonly<Record<string, string>>
 type Ask = (question: string) => Promise<string>
+
+/** A signal would end the tests too: what needs one runs in a process of its own. */
+export const NO_INTERRUPTS: Interrupts = {
+  stop: new AbortController().signal,
+  cancel: new AbortController().signal,
+}
 
 /** The variables that any process needs, and none that say which database. */
 export const BARE_ENVIRONMENT: Environment = {
@@ -86,6 +93,7 @@ async function runInProcess(
     version: '0.0.0-test',
     client: 'tester@test-host',
     ask,
+    withInterrupts: (use) => use(NO_INTERRUPTS),
     onUnhandledRejection: (listener) => {
       // The test runner listens too, and would fail the test for what the program handles.
       const others = process.listeners('unhandledRejection')
