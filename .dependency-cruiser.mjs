@@ -6,8 +6,9 @@ const LAYERS = [
   { name: 'nouns', files: 'errors events migration', pure: true },
   {
     name: 'decisions',
-    files:
-      'arguments checksum config connection-error context plan redact sql-text state type-diff',
+    files: `
+      arguments checksum config connection-error context index-mentions plan redact sql-text
+      state type-diff`,
     pure: true,
     siblings: true,
   },
