@@ -7,17 +7,17 @@ const LAYERS = [
   {
     name: 'decisions',
     files: `
-      arguments checksum config connection-error context index-mentions plan redact sql-text
-      state type-diff`,
+      arguments checksum config connection-error context index-mentions interruption plan redact sql-text
+      state time type-diff`,
     pure: true,
     siblings: true,
   },
   {
     name: 'outside-world',
     files: `
-      awaited-builder changed-file codegen column-parsers compile database dialect docker embedded/[^/]+ failure
-      federation-db files folder git history lock migrator run-migration schema-objects source-location
-      statement-preview statement-scope types-generator`,
+      attempts awaited-builder changed-file codegen column-parsers compile database dialect docker embedded/[^/]+ failure
+      federation-db files folder git history leftover-indexes lock migrator run-migration schema-objects source-location
+      statement-preview statement-scope types-generator without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },

@@ -18,6 +18,8 @@ export interface Session {
   readonly scope: StatementScope | undefined
   /** What goes to the server in one message with COMMIT: it saves two round trips for each migration. */
   readonly beforeCommit?: () => readonly string[]
+  /** Is awaited right before each statement of the migration is sent, when nothing else is on its way; must not throw. */
+  readonly beforeStatement?: (sql: string) => Promise<void>
 }
 
 /** A Kysely on the session's single connection. Every query passes the session's scope. */
@@ -75,13 +77,17 @@ export async function prepareSession(client: pg.Client): Promise<string> {
   return isWatching ? `${RESET_SESSION}; ${WATCH_CLIENT}` : RESET_SESSION
 }
 
-function createConnection({ client, scope }: Session): DatabaseConnection {
+function createConnection({ client, scope, beforeStatement }: Session): DatabaseConnection {
+  const sendInTurn = async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
+    await beforeStatement?.(query.sql)
+    return sendQuery(client, query)
+  }
   // One at a time, also where a migration asks for several at once (Promise.all).
   let previous: Promise<unknown> = Promise.resolve()
   return {
     executeQuery: <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
       const send = (): Promise<QueryResult<Row>> => {
-        const sent = previous.then(() => sendQuery<Row>(client, query))
+        const sent = previous.then(() => sendInTurn<Row>(query))
         previous = sent.catch(() => undefined)
         return sent
       }

@@ -6,6 +6,7 @@ export type ProgressEvent =
   | { readonly type: 'waiting-for-database'; readonly address: string; readonly reason: string }
   | { readonly type: 'database-created'; readonly database: string }
   | { readonly type: 'waiting-for-lock'; readonly holder: string }
+  | { readonly type: 'index-dropping'; readonly index: string; readonly migration: string }
   | { readonly type: 'migration-started'; readonly name: string; readonly direction: Direction }
   | {
       readonly type: 'migration-finished'

@@ -44,6 +44,11 @@ export async function withLock<Result>(
   }
 }
 
+/** Who holds the lock on this database's history, in words; undefined where nobody does. */
+export async function findLockHolder(database: Database): Promise<string | undefined> {
+  return holderOf(database.client, `${KEY_PREFIX}${historyTableName(database)}`)
+}
+
 type LockClient = Awaited<ReturnType<Database['connect']>>
 
 /** The timeouts of an idle transaction, as many as the server has: either would free the lock. */
@@ -83,11 +88,15 @@ async function tryLock(client: LockClient, key: string): Promise<boolean> {
   return rows[0]?.locked === true
 }
 
+async function describeHolder(client: LockClient, key: string): Promise<string> {
+  return (await holderOf(client, key)) ?? 'another runner'
+}
+
 /**
  * Who holds the lock, in words; where and since when only as far as this role may know.
  * A 64-bit advisory key shows in pg_locks as two halves (classid, objid).
  */
-async function describeHolder(client: LockClient, key: string): Promise<string> {
+async function holderOf(client: LockClient, key: string): Promise<string | undefined> {
   const { rows } = await client.query<{ holder: string }>(
     `select format('%s (pid %s)', coalesce(nullif(a.application_name, ''), 'a session'), a.pid)
             || coalesce(' from ' || host(a.client_addr), '')
@@ -98,7 +107,7 @@ async function describeHolder(client: LockClient, key: string): Promise<string> 
         and (l.classid::bigint << 32) | l.objid::bigint = ${lockNumber(client, key)}
       limit 1`,
   )
-  return rows[0]?.holder ?? 'another runner'
+  return rows[0]?.holder
 }
 
 function lockNumber(client: LockClient, key: string): string {

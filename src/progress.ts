@@ -72,6 +72,10 @@ function eventLines(
       return [`Created database ${event.database}`]
     case 'waiting-for-lock':
       return [`Waiting for ${event.holder} …`]
+    case 'index-dropping':
+      return [
+        `Dropping index ${event.index}, which ${event.migration} left invalid when it was interrupted …`,
+      ]
     case 'migration-finished': {
       const mark = event.direction === 'up' ? '↑' : '↓'
       return [

@@ -10,6 +10,7 @@ import type { UpResult } from './commands/up.ts'
 import type { MigrationError } from './errors.ts'
 import type { CompletedMigration } from './run-migration.ts'
 import type { MigrationEntry, MigrationState } from './state.ts'
+import { formatTime } from './time.ts'
 
 type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan'
 
@@ -58,7 +59,8 @@ export function renderClean(view: View, result: CleanResult): string {
 }
 
 /** What `repair` did. */
-export function renderRepair({ name, isRepaired, difference }: RepairResult): string {
+export function renderRepair({ name, isRepaired, difference, settledAs }: RepairResult): string {
+  if (settledAs !== undefined) return lines(`Recorded ${name} as ${settledAs}.`)
   if (!isRepaired) return lines(`${name} is what was applied: there is nothing to accept.`)
   return lines(
     `Accepted ${name} as it is now.`,
@@ -108,6 +110,8 @@ const STATE_STYLES: Readonly<Record<MigrationState, Style>> = {
   changed: 'red',
   missing: 'red',
   'out-of-order': 'red',
+  interrupted: 'red',
+  running: 'cyan',
 }
 
 /** Every migration as a table, then a summary and what is wrong. */
@@ -155,6 +159,8 @@ function summarise(entries: readonly MigrationEntry[]): string {
     'changed',
     'missing',
     'out-of-order',
+    'interrupted',
+    'running',
   ]
   const counts = states.map((state) => ({
     state,
@@ -201,11 +207,6 @@ export function formatDuration(durationMs: number): string {
   if (durationMs < 59_950) return `${(durationMs / 1000).toFixed(1)} s`
   const seconds = Math.round(durationMs / 1000)
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
-}
-
-/** `2026-11-22 08:15:30 UTC`: the same for everyone who reads it. */
-function formatTime(time: Date): string {
-  return `${time.toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
 function lines(...parts: readonly string[]): string {
