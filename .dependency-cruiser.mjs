@@ -7,17 +7,17 @@ const LAYERS = [
   {
     name: 'decisions',
     files: `
-      arguments backoff blocker checksum config connection-error context duration interrupts plan redact server-progress
-      sql-text state type-diff`,
+      arguments backoff blocker checksum config connection-error context duration index-mentions interruption interrupts
+      plan redact server-progress sql-text state time type-diff`,
     pure: true,
     siblings: true,
   },
   {
     name: 'outside-world',
     files: `
-      awaited-builder changed-file codegen column-parsers compile database dialect docker embedded/[^/]+ failure
-      federation-db files folder git history lock lock-retry migration-session migrator monitor run-migration
-      schema-objects session-settings source-location statement-preview statement-scope types-generator`,
+      attempts awaited-builder changed-file codegen column-parsers compile database dialect docker embedded/[^/]+ failure
+      federation-db files folder git history leftover-indexes lock lock-retry migration-session migrator monitor run-migration
+      schema-objects session-settings source-location statement-preview statement-scope types-generator without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },

@@ -2,6 +2,8 @@ import type { Arguments, Flag } from './arguments.ts'
 import { composeTarget } from './config.ts'
 import type { Context } from './context.ts'
 import { MigrationError } from './errors.ts'
+import type { SettledState } from './commands/repair.ts'
+import type { MigrationAttempt } from './migration.ts'
 import type { RollbackScope } from './plan.ts'
 import {
   renderClean,
@@ -100,13 +102,15 @@ export const COMMANDS: readonly Command[] = [
     flags: [
       {
         name: 'check',
-        help: 'exit 3 where something is pending, 4 where files and history disagree',
+        help: 'exit 3 where something is pending, 4 where files and history disagree or one was interrupted',
       },
     ],
     run: async (context, { switches }) => {
       const { status } = await import('./commands/status.ts')
       const result = await status(context)
-      const isPending = result.entries.some(({ state }) => state === 'pending')
+      const isPending = result.entries.some(
+        ({ state }) => state === 'pending' || state === 'running',
+      )
       const check = result.problems.length > 0 ? 'disagreement' : isPending ? 'pending' : 'fine'
       return {
         json: {
@@ -116,6 +120,7 @@ export const COMMANDS: readonly Command[] = [
             name,
             state,
             ...('applied' in entry ? { applied: entry.applied } : {}),
+            ...('attempt' in entry ? { attempt: attemptDocument(entry.attempt) } : {}),
           })),
           problems: result.problems,
         },
@@ -169,9 +174,12 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'repair',
     positionals: ['NAME'],
-    summary: 'accept a file that changed after it was applied, and record why',
+    summary: 'accept a file that changed after it was applied, or settle an interrupted migration',
+    description:
+      'An interrupted one is settled as what it is by hand: applied, or pending. The schema is not touched.',
     flags: [
-      { name: 'reason', value: 'TEXT', help: 'why the change is right (required)' },
+      { name: 'reason', value: 'TEXT', help: 'why it is right (required)' },
+      { name: 'as', value: 'STATE', help: 'of an interrupted migration: applied or pending' },
       LOCK_WAIT,
     ],
     run: async (context, { positionals: [name = ''], values }) => {
@@ -182,7 +190,7 @@ export const COMMANDS: readonly Command[] = [
         })
       }
       const { repair } = await import('./commands/repair.ts')
-      const result = await repair(context, { name, reason })
+      const result = await repair(context, { name, reason, as: settledState(values.get('as')) })
       return { json: result, text: () => renderRepair(result) }
     },
   },
@@ -250,6 +258,17 @@ export const COMMANDS: readonly Command[] = [
     },
   },
 ]
+
+/** What programs hear of a migration that is half done. */
+function attemptDocument(attempt: MigrationAttempt): object {
+  const { direction, startedAt, role, client, statements, lastStatement } = attempt
+  return { direction, startedAt, role, client, statements: statements.length, lastStatement }
+}
+
+function settledState(value: string | undefined): SettledState | undefined {
+  if (value === undefined || value === 'applied' || value === 'pending') return value
+  throw new MigrationError('usage', `--as is "${value}"`, { hint: 'It takes applied or pending.' })
+}
 
 function rollbackScope({ values, switches }: Arguments): RollbackScope {
   const to = values.get('to')

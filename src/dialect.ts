@@ -22,6 +22,8 @@ export interface Session {
   readonly around?: Around
   /** What goes to the server in one message with COMMIT: it saves two round trips for each migration. */
   readonly beforeCommit?: () => readonly string[]
+  /** Is awaited right before each statement of the migration is sent, when nothing else is on its way; must not throw. */
+  readonly beforeStatement?: (sql: string) => Promise<void>
 }
 
 /** Sends a statement with `send`: in its own time, and more than once where that is safe. */
@@ -68,13 +70,18 @@ function createDriver(session: Session): Driver {
   }
 }
 
-function createConnection({ client, scope, around = sendDirectly }: Session): DatabaseConnection {
+function createConnection(session: Session): DatabaseConnection {
+  const { client, scope, around = sendDirectly, beforeStatement } = session
+  const sendInTurn = async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
+    await beforeStatement?.(query.sql)
+    return around(query.sql, () => sendQuery<Row>(client, query))
+  }
   // One at a time, also where a migration asks for several at once (Promise.all).
   let previous: Promise<unknown> = Promise.resolve()
   return {
     executeQuery: <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
       const send = (): Promise<QueryResult<Row>> => {
-        const sent = previous.then(() => around(query.sql, () => sendQuery<Row>(client, query)))
+        const sent = previous.then(() => sendInTurn<Row>(query))
         previous = sent.catch(() => undefined)
         return sent
       }

@@ -1,7 +1,14 @@
 import pg from 'pg'
+import { attemptsTableName } from './attempts.ts'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
-import { type AppliedMigration, HISTORY_TABLE } from './migration.ts'
+import {
+  type AppliedMigration,
+  ATTEMPTS_TABLE,
+  type History,
+  HISTORY_TABLE,
+  type MigrationAttempt,
+} from './migration.ts'
 
 /** SQLSTATE (PostgreSQL documentation, appendix A). */
 const UNDEFINED_COLUMN = '42703'
@@ -10,7 +17,8 @@ const UNDEFINED_COLUMN = '42703'
 export interface HistoryRow {
   readonly name: string
   readonly checksum: string
-  readonly durationMs: number
+  /** Null where nobody measured it: accepted by `repair`. */
+  readonly durationMs: number | null
   readonly role: string
   readonly client: string
   readonly gitCommit: string | null
@@ -36,26 +44,48 @@ export async function hasHistory(database: Database): Promise<boolean> {
 }
 
 /** JSON has no dates. */
-type HistoryDocument = readonly (Omit<AppliedMigration, 'appliedAt'> & { appliedAt: string })[]
+interface HistoryDocument {
+  readonly applied: readonly (Omit<AppliedMigration, 'appliedAt'> & { appliedAt: string })[]
+  readonly attempts: readonly (Omit<MigrationAttempt, 'startedAt'> & { startedAt: string })[]
+}
 
 /**
- * All rows, without their statements; none where the table does not exist.
- * Throws `history_mismatch` where a table of that name is not this tool's.
+ * All applied migrations, without their statements, and all attempts; none where the tables do not exist.
+ * Throws `history_mismatch` where a table of such a name is not this tool's.
  */
-export async function readHistory(database: Database): Promise<readonly AppliedMigration[]> {
-  if (!(await hasHistory(database))) return []
+export async function readHistory(database: Database): Promise<History> {
+  const { client } = database
+  const table = historyTableName(database)
+  const attemptsTable = attemptsTableName(database)
+  const existing = await client.query<{ history: boolean; attempts: boolean; foreign: boolean }>(
+    `select to_regclass($1) is not null as history, to_regclass($2) is not null as attempts,
+            to_regclass($2) is not null and not exists (
+              select from pg_attribute where attrelid = to_regclass($2) and attname = 'last_statement') as foreign`,
+    [table, attemptsTable],
+  )
+  const [facts] = existing.rows
+  if (facts?.foreign === true) throw foreignTable(attemptsTable, ATTEMPTS_TABLE)
+  const { history: hasRows = false, attempts: hasAttempts = false } = facts ?? {}
+  if (!hasRows && !hasAttempts) return { applied: [], attempts: [] }
+  // As one document: a thousand rows by themselves would cost a tenth of a run with nothing to do.
+  const applied = `select name, "timestamp" as "appliedAt", checksum, duration_ms as "durationMs", role, client,
+      git_commit as "gitCommit", git_dirty as "gitDirty", tool_version as "toolVersion" from ${table}`
+  const attempts = `select name, direction, started_at as "startedAt", role, client, statements,
+      last_statement as "lastStatement" from ${attemptsTable}`
+  const document = (isThere: boolean, rows: string): string =>
+    isThere ? `(select coalesce(json_agg(r), '[]') from (${rows}) r)` : `'[]'::json`
   try {
-    // As one document: a thousand rows by themselves would cost a tenth of a run with nothing to do.
-    const { rows } = await database.client.query<{ history: HistoryDocument }>(
-      `select coalesce(json_agg(h), '[]') as history from (
-         select name, "timestamp" as "appliedAt", checksum, duration_ms as "durationMs", role, client,
-                git_commit as "gitCommit", git_dirty as "gitDirty", tool_version as "toolVersion"
-           from ${historyTableName(database)}) h`,
+    const { rows } = await client.query<HistoryDocument>(
+      `select ${document(hasRows, applied)} as applied, ${document(hasAttempts, attempts)} as attempts`,
     )
-    const history = rows[0]?.history ?? []
-    return history.map((row) => ({ ...row, appliedAt: new Date(row.appliedAt) }))
+    const [found = { applied: [], attempts: [] }] = rows
+    return {
+      applied: found.applied.map((row) => ({ ...row, appliedAt: new Date(row.appliedAt) })),
+      attempts: found.attempts.map((row) => ({ ...row, startedAt: new Date(row.startedAt) })),
+    }
   } catch (cause) {
-    throw foreignTable(database, cause)
+    if (!(cause instanceof pg.DatabaseError) || cause.code !== UNDEFINED_COLUMN) throw cause
+    throw foreignTable(table, HISTORY_TABLE, cause)
   }
 }
 
@@ -139,38 +169,32 @@ export function deleteHistorySql(database: Database, name: string): string {
   return `delete from ${historyTableName(database)} where name = ${database.client.escapeLiteral(name)}`
 }
 
-/** One acceptance of a changed file, kept in the row for good. */
+/** One acceptance by `repair`, kept in the row for good. */
 export interface Repair {
   readonly reason: string
   readonly client: string
   readonly role: string
   readonly fromChecksum: string | null
   readonly toChecksum: string
+  /** The direction that was interrupted, where that was settled. */
+  readonly interrupted?: 'up' | 'down'
 }
 
-/** Sets a row's checksum to the changed file's, and adds who accepted it, when and why. */
-export async function recordRepair(
-  database: Database,
-  name: string,
-  repair: Repair,
-): Promise<void> {
-  await database.client.query(
-    `update ${historyTableName(database)}
-        set checksum = $2,
-            repairs = repairs || jsonb_build_array(jsonb_build_object('at', clock_timestamp()) || $3::jsonb)
-      where name = $1`,
-    [name, repair.toChecksum, JSON.stringify(repair)],
-  )
+/** The SQL that sets a row's checksum to the file's, and adds who accepted it, when and why. */
+export function repairHistorySql(database: Database, name: string, repair: Repair): string {
+  const { client } = database
+  return `update ${historyTableName(database)}
+    set checksum = ${client.escapeLiteral(repair.toChecksum)},
+        repairs = repairs || jsonb_build_array(
+          jsonb_build_object('at', clock_timestamp()) || ${client.escapeLiteral(JSON.stringify(repair))}::jsonb)
+    where name = ${client.escapeLiteral(name)}`
 }
 
-function foreignTable(database: Database, cause: unknown): unknown {
-  if (!(cause instanceof pg.DatabaseError) || cause.code !== UNDEFINED_COLUMN) return cause
+function foreignTable(table: string, name: string, cause?: pg.DatabaseError): MigrationError {
+  const reason = cause === undefined ? '' : ` (${cause.message})`
   return new MigrationError(
     'history_mismatch',
-    `table ${historyTableName(database)} is not one of federation-migrate (${cause.message})`,
-    {
-      hint: `Rename it, for example: alter table ${historyTableName(database)} rename to old_${HISTORY_TABLE}`,
-      cause,
-    },
+    `table ${table} is not one of federation-migrate${reason}`,
+    { hint: `Rename it, for example: alter table ${table} rename to old_${name}`, cause },
   )
 }

@@ -45,6 +45,12 @@ export async function withLock<Result>(
   }
 }
 
+/** True while a runner holds the lock on this database's history. */
+export async function isLockHeld(database: Database): Promise<boolean> {
+  const lock = keyNumber(database.client, KEY_PREFIX, database)
+  return (await findHolder(database.client, lock)) !== undefined
+}
+
 type LockClient = Awaited<ReturnType<Database['connect']>>
 
 /** The timeouts of an idle transaction, as many as the server has: either would free the lock. */

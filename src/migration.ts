@@ -56,6 +56,31 @@ export interface AppliedMigration {
   readonly toolVersion: string | null
 }
 
+/**
+ * The runner's table beside it: the migrations without a transaction that are under way or were
+ * interrupted. It is made when the first such migration runs.
+ */
+export const ATTEMPTS_TABLE = 'migration_attempts'
+
+/** A row of migration_attempts. */
+export interface MigrationAttempt {
+  readonly name: string
+  readonly direction: 'up' | 'down'
+  readonly startedAt: Date
+  readonly role: string | null
+  /** `user@host` of the machine that ran it. */
+  readonly client: string | null
+  /** What was sent, in the order in which it was first sent, each text once; earlier tries included. */
+  readonly statements: readonly string[]
+  readonly lastStatement: string | null
+}
+
+/** What the runner's tables say. */
+export interface History {
+  readonly applied: readonly AppliedMigration[]
+  readonly attempts: readonly MigrationAttempt[]
+}
+
 /** The naming rule in words, for messages. */
 export const NAMING_RULE = 'number_snake_case_name.ts, for example 006_add_patient_allergies.ts'
 

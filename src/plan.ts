@@ -1,16 +1,23 @@
 import { basename } from 'node:path'
-import { MigrationError } from './errors.ts'
+import { MigrationError, problemsError } from './errors.ts'
 import { type AppliedMigration, type MigrationFile, migrationNumber } from './migration.ts'
+import { rollbackObstacle } from './interruption.ts'
 import { historyProblems, type MigrationEntry } from './state.ts'
 
-/** The pending files to apply, in order: all of them, or those up to and with `to`. */
+/**
+ * The files to apply, in order: all that are pending, or those up to and with `to`. What was interrupted
+ * is tried again.
+ */
 export function planUp(
   entries: readonly MigrationEntry[],
   to: string | undefined,
 ): readonly MigrationFile[] {
   const last = to === undefined ? undefined : findEntry(entries, to)
   const inReach = last === undefined ? entries : entries.slice(0, entries.indexOf(last) + 1)
-  return inReach.flatMap((entry) => (entry.state === 'pending' ? [entry.file] : []))
+  return inReach.flatMap((entry) => {
+    const isWanted = entry.state === 'pending' || entry.state === 'interrupted'
+    return isWanted && 'file' in entry && !('applied' in entry) ? [entry.file] : []
+  })
 }
 
 /** How far to roll back: the last n, all after a named one, or everything. */
@@ -26,15 +33,26 @@ export interface RollbackTarget {
 /**
  * The applied migrations to roll back, the last one first.
  * Throws `usage` where `to` names none that is applied, and `history_mismatch` where a file in
- * reach is gone or changed: its `down` might not undo what was applied.
+ * reach is gone or changed: its `down` might not undo what was applied. Also where another one is half
+ * applied: what it did may need what would go.
  */
 export function planRollback(
   entries: readonly MigrationEntry[],
   scope: RollbackScope,
 ): readonly RollbackTarget[] {
+  const obstacles = entries.flatMap((entry) =>
+    entry.state === 'interrupted' && !('applied' in entry) ? [rollbackObstacle(entry.attempt)] : [],
+  )
+  if (obstacles.length > 0) {
+    throw problemsError(
+      'history_mismatch',
+      'some migrations are half applied: nothing was rolled back',
+      obstacles,
+    )
+  }
   const newestFirst = entries.flatMap((entry) => ('applied' in entry ? [entry] : [])).reverse()
   const inReach = newestFirst.slice(0, countInScope(newestFirst, entries, scope))
-  const unfit = inReach.filter((entry) => entry.state !== 'applied').map(({ name }) => name)
+  const unfit = inReach.filter((entry) => !isFit(entry)).map(({ name }) => name)
   if (unfit.length > 0) {
     throw new MigrationError(
       'history_mismatch',
@@ -42,7 +60,17 @@ export function planRollback(
       { problems: historyProblems(entries).filter(({ name }) => unfit.includes(name)) },
     )
   }
-  return inReach.flatMap((entry) => (entry.state === 'applied' ? [entry] : []))
+  return inReach.flatMap((entry) => ('file' in entry ? [entry] : []))
+}
+
+/** What was interrupted on its way down is tried again. */
+function isFit(entry: MigrationEntry): boolean {
+  if (entry.state === 'applied') return true
+  return (
+    entry.state === 'interrupted' &&
+    'applied' in entry &&
+    entry.file.checksum === entry.applied.checksum
+  )
 }
 
 function countInScope(

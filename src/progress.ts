@@ -156,6 +156,10 @@ function eventLines(view: View, event: PlainEvent): readonly string[] {
       return []
     case 'dropping':
       return [`Dropping all that is in database ${event.database}: ${event.objects}`]
+    case 'index-dropping':
+      return [
+        `Dropping index ${event.index}, which ${event.migration} left invalid when it was interrupted …`,
+      ]
     case 'migration-finished': {
       const mark = event.direction === 'up' ? '↑' : '↓'
       return [

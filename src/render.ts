@@ -11,6 +11,7 @@ import { formatDuration } from './duration.ts'
 import type { MigrationError } from './errors.ts'
 import type { CompletedMigration } from './run-migration.ts'
 import type { MigrationEntry, MigrationState } from './state.ts'
+import { formatTime } from './time.ts'
 
 type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan'
 
@@ -59,7 +60,8 @@ export function renderClean(view: View, result: CleanResult): string {
 }
 
 /** What `repair` did. */
-export function renderRepair({ name, isRepaired, difference }: RepairResult): string {
+export function renderRepair({ name, isRepaired, difference, settledAs }: RepairResult): string {
+  if (settledAs !== undefined) return lines(`Recorded ${name} as ${settledAs}.`)
   if (!isRepaired) return lines(`${name} is what was applied: there is nothing to accept.`)
   return lines(
     `Accepted ${name} as it is now.`,
@@ -109,6 +111,8 @@ const STATE_STYLES: Readonly<Record<MigrationState, Style>> = {
   changed: 'red',
   missing: 'red',
   'out-of-order': 'red',
+  interrupted: 'red',
+  running: 'cyan',
 }
 
 /** Every migration as a table, then a summary and what is wrong. */
@@ -156,6 +160,8 @@ function summarise(entries: readonly MigrationEntry[]): string {
     'changed',
     'missing',
     'out-of-order',
+    'interrupted',
+    'running',
   ]
   const counts = states.map((state) => ({
     state,
@@ -194,11 +200,6 @@ function countMigrations(completed: readonly CompletedMigration[]): string {
   const count = completed.length === 1 ? '1 migration' : `${completed.length} migrations`
   const durationMs = completed.reduce((sum, migration) => sum + migration.durationMs, 0)
   return `${count} in ${formatDuration(durationMs)}`
-}
-
-/** `2026-11-22 08:15:30 UTC`: the same for everyone who reads it. */
-function formatTime(time: Date): string {
-  return `${time.toISOString().slice(0, 19).replace('T', ' ')} UTC`
 }
 
 function lines(...parts: readonly string[]): string {

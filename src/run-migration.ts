@@ -4,8 +4,10 @@ import { closeClient, type Database } from './database.ts'
 import { createKysely } from './dialect.ts'
 import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
-import { onAbort } from './interrupts.ts'
+import { forgetAttemptSql } from './attempts.ts'
 import { causeOf, isConnectionLost, migrationFailure } from './failure.ts'
+import { retryAdvice } from './interruption.ts'
+import { onAbort } from './interrupts.ts'
 import {
   blockedFailure,
   isLockTimeout,
@@ -15,10 +17,15 @@ import {
   startWait,
   stoppedFailure,
 } from './lock-retry.ts'
-import type { MigrationDatabase } from './migration.ts'
+import type { MigrationAttempt, MigrationDatabase } from './migration.ts'
 import { plainSession, type SessionContext, transactionSession } from './migration-session.ts'
 import type { SessionWish } from './session-settings.ts'
 import { createStatementScope, type StatementScope } from './statement-scope.ts'
+import {
+  describeLooseEnd,
+  type LooseMigration,
+  runWithoutTransaction,
+} from './without-transaction.ts'
 
 /** A migration that ran to its end and is committed with its history. */
 export interface CompletedMigration {
@@ -38,6 +45,10 @@ export interface RunOptions extends Patience {
   /** The SQL that writes or deletes the history row, sent in the migration's own transaction where it has one. */
   readonly historySql: (migration: LoadedMigration, facts: RunFacts) => string
   readonly report: Report
+  /** `user@host` of who runs this, as the attempts record it. */
+  readonly client: string
+  /** The migrations that are tried again, by name: what is known of the attempts that were interrupted. */
+  readonly interrupted: ReadonlyMap<string, MigrationAttempt>
   /** Calls the listener with each promise that is rejected and not handled; gives a way to stop. */
   readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
 }
@@ -99,16 +110,14 @@ async function tryMigration(
     try {
       await (migration.module.transaction
         ? runInTransaction(attempt, run)
-        : runWithoutTransaction(attempt, run))
+        : runWithoutTransaction(run.database, looseMigration(attempt, run)))
     } catch (error) {
       // Lets the rejection of an abandoned promise arrive while it is still listened for.
       await nextTurn()
       if (await isTriedAgain(attempt, run, error)) continue
       report({ type: 'migration-failed', name, direction })
-      throw withDetails(
-        describeFailure(attempt, run, error),
-        await describeOutcome(attempt, run, error),
-      )
+      const failed = explainRetry(describeFailure(attempt, run, error), run.interrupted.get(name))
+      throw withDetails(failed, await describeOutcome(attempt, run, error))
     }
     if (attempt.scope.statements().length === 0) {
       report({ type: 'warning', message: `${name} sent no statement to the database` })
@@ -191,30 +200,19 @@ async function runInTransaction(attempt: Attempt, run: Run): Promise<void> {
   await db.transaction().execute((transaction) => callMigration(attempt, run, transaction))
 }
 
-async function runWithoutTransaction(attempt: Attempt, run: Run): Promise<void> {
-  const { client } = run.database
-  const db = createKysely(plainSession(run, attempt))
-  try {
-    await db.connection().execute((connection) => callMigration(attempt, run, connection))
-    if (client.getTransactionStatus() !== IDLE) {
-      const { name } = attempt.migration.file
-      throw new MigrationError('migration_failed', `${name} left a transaction open`, {
-        hint: 'End it with COMMIT.',
-      })
-    }
-    await client.query(record(attempt, run).join('; '))
-  } catch (error) {
-    // What follows on this connection (the generated types) starts clean; a lost one says so itself.
-    await client
-      .query('rollback')
-      .then(() => client.query(run.resetSql))
-      .catch(() => undefined)
-    throw error
+/** The migration as what runs without a transaction needs to know it. */
+function looseMigration(attempt: Attempt, run: Run): LooseMigration {
+  const { name } = attempt.migration.file
+  return {
+    ...run,
+    name,
+    scope: attempt.scope,
+    session: plainSession(run, attempt),
+    earlier: run.interrupted.get(name),
+    call: (db) => callMigration(attempt, run, db),
+    record: () => record(attempt, run),
   }
 }
-
-/** The server's word for a session outside any transaction (PostgreSQL documentation, ReadyForQuery). */
-const IDLE = 'I'
 
 async function callMigration(
   { migration, scope }: Attempt,
@@ -275,20 +273,25 @@ function record(attempt: Attempt, run: Run): readonly string[] {
   const { migration, wish, scope, startedAt } = attempt
   const durationMs = Math.round(performance.now() - startedAt)
   attempt.isRecording = true
+  const { file, module } = migration
+  const isAttemptRecorded = !module.transaction || run.interrupted.has(file.name)
   return [
     run.resetSql,
     // What COMMIT checks may wait for locks as well.
     `set local lock_timeout = ${wish.lockTimeoutMs}`,
     run.historySql(migration, { durationMs, statements: scope.statements() }),
+    ...(isAttemptRecorded ? [forgetAttemptSql(run.database, file.name)] : []),
   ]
 }
 
 /** What became of the failed migration's work: the truth differs with and without a transaction. */
 async function describeOutcome(
-  { migration, scope, isRecording }: Attempt,
-  { database, direction }: Run,
+  attempt: Attempt,
+  run: Run,
   error: unknown,
 ): Promise<readonly string[]> {
+  const { migration, isRecording } = attempt
+  const { direction } = run
   const { file, module } = migration
   if (isRecording && isConnectionLost(error)) {
     return [
@@ -300,28 +303,26 @@ async function describeOutcome(
       ? ['rolled back: it left nothing behind']
       : ['it stays applied: what its down had done is taken back']
   }
-  const count = scope.statements().length
-  const invalid = await listInvalidIndexes(database)
-  return [
-    `it runs without a transaction: of ${count === 1 ? '1 statement' : `${count} statements`} sent, those before the failing one stay, but for what a transaction of its own held`,
-    ...invalid.map(
-      (index) => `index ${index} is invalid: remove it before the next run (drop index ${index})`,
-    ),
-  ]
+  return describeLooseEnd(run.database, looseMigration(attempt, run), error)
 }
 
-/** What a CREATE INDEX CONCURRENTLY that failed leaves behind. Empty where nobody can be asked. */
-async function listInvalidIndexes({ client }: Database): Promise<readonly string[]> {
-  try {
-    const { rows } = await client.query<{ name: string }>(
-      `select i.indexrelid::regclass::text as name
-         from pg_index i join pg_class c on c.oid = i.indexrelid
-        where not i.indisvalid and c.relkind = 'i' order by 1`,
-    )
-    return rows.map(({ name }) => name)
-  } catch {
-    return []
-  }
+/** The failure of a migration that was interrupted before, with that as its likely cause. */
+function explainRetry(
+  failed: MigrationError,
+  earlier: MigrationAttempt | undefined,
+): MigrationError {
+  const { cause } = failed
+  const sqlState = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const advice = earlier && retryAdvice(earlier, sqlState)
+  if (advice === undefined) return failed
+  const { code, message, details, problems, data } = failed
+  return new MigrationError(code, message, {
+    hint: advice.hint,
+    details: [...details, ...advice.details],
+    problems,
+    data,
+    cause,
+  })
 }
 
 /** The error for a rejection that came once the migration was committed. */

@@ -1,3 +1,4 @@
+import { attemptsTableName, hasAttempts } from './attempts.ts'
 import type { Database } from './database.ts'
 import { hasHistory, historyTableName, readOrigin } from './history.ts'
 
@@ -71,7 +72,8 @@ export async function planClean(database: Database): Promise<CleanPlan> {
 }
 
 /**
- * Drops what the plan says, and tells what was dropped and what is still there; `onPlan` hears of it before. The history is emptied
+ * Drops what the plan says, and tells what was dropped and what is still there; `onPlan` hears of it
+ * before. The history (with the attempts) is emptied
  * first and dropped last: if this is cut short, no row speaks of what is gone, and the next `clean`
  * still knows what was there in the beginning.
  */
@@ -83,14 +85,16 @@ export async function executeClean(
   const history = historyTableName(database)
   const origin = await readOrigin(database)
   const { drops } = await planBeyond(database, origin)
+  const attempts = attemptsTableName(database)
   onPlan(drops)
   if (await hasHistory(database)) await client.query(`delete from ${history}`)
+  if (await hasAttempts(database)) await client.query(`delete from ${attempts}`)
   for (let start = 0; start < drops.length; start += BATCH) {
     const statements = drops.slice(start, start + BATCH).map(dropStatement)
     // One text of several statements is one transaction.
     await client.query(statements.join(';\n'))
   }
-  await client.query(`drop table if exists ${history}`)
+  await client.query(`drop table if exists ${history}, ${attempts}`)
   // Looked up again: what depended on something that was dropped went with it.
   const { kept } = await planBeyond(database, origin)
   return { drops, kept }
@@ -99,7 +103,7 @@ export async function executeClean(
 /**
  * Everything that is in the database beyond `origin` (what `listTopLevel` gave before the first
  * migration), and everything in the schemas of `origin`. What other roles own is kept, and the schemas
- * that it lies in. The history is in neither list.
+ * that it lies in. The history and the attempts are in neither list.
  */
 async function planBeyond(
   database: Database,
@@ -139,9 +143,10 @@ async function identify(database: Database, objects: string): Promise<readonly O
   const { rows } = await database.client.query<ObjectRow>(
     `select i.type, i.identity, i.schema, ${IS_OURS} as is_ours
        from (${objects}) o, pg_identify_object(o.classid, o.objid, 0) i
-      where i.identity is not null and o.objid <> coalesce(to_regclass($1)::oid, 0)
+      where i.identity is not null
+        and o.objid not in (coalesce(to_regclass($1)::oid, 0), coalesce(to_regclass($2)::oid, 0))
       order by i.type, i.identity`,
-    [historyTableName(database)],
+    [historyTableName(database), attemptsTableName(database)],
   )
   return rows
 }

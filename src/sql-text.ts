@@ -108,7 +108,29 @@ function firstWords(sql: string, count: number): readonly string[] {
   return words
 }
 
-interface Token {
+/**
+ * True where a statement that fails leaves nothing, in a session outside any transaction: it is one
+ * statement, and of a kind that is one transaction. CALL, DO, VACUUM, REINDEX and the like may commit on
+ * their way; so does DETACH PARTITION CONCURRENTLY. What CREATE or DROP INDEX CONCURRENTLY leave can be
+ * seen: that is up to the caller.
+ */
+export function isAtomic(sql: string): boolean {
+  if (splitStatements(sql).length !== 1) return false
+  const words = firstWords(sql, Infinity)
+  return ATOMIC_COMMANDS.has(words[0] ?? '') && !words.some((word) => BEYOND_TRANSACTIONS.has(word))
+}
+
+const ATOMIC_COMMANDS: ReadonlySet<string> = new Set(
+  'alter comment create delete drop grant insert merge revoke select update with'.split(' '),
+)
+
+/** Databases and tablespaces are files, subscriptions make objects on another server. */
+const BEYOND_TRANSACTIONS: ReadonlySet<string> = new Set(
+  'database detach subscription system tablespace'.split(' '),
+)
+
+/** A word, a quoted text or a single character of SQL, and where it begins. */
+export interface Token {
   readonly text: string
   readonly index: number
 }
@@ -118,7 +140,7 @@ const TOKEN =
   /\s+|--[^\n]*|\/\*|e'(?:[^'\\]|\\[^]|'')*'|'[^']*'|"[^"]*"|\$((?:[\p{L}_][\p{L}\d_]*)?)\$[^]*?\$\1\$|[\p{L}_][\p{L}\d_$]*|[^]/giuy
 
 /** The tokens that mean something: neither white space nor comments. */
-function* tokens(sql: string): Generator<Token> {
+export function* tokens(sql: string): Generator<Token> {
   const pattern = new RegExp(TOKEN)
   for (let match = pattern.exec(sql); match !== null; match = pattern.exec(sql)) {
     const { index } = match

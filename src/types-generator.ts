@@ -26,7 +26,10 @@ import type { MigrationDatabase } from './migration.ts'
  * The types of all tables and views but the runner's own, as TypeScript, by kysely-codegen.
  * Equal schemas give equal text, whatever the server's version or the machine's language.
  */
-export async function generateTypes(database: Database, historyTable: string): Promise<string> {
+export async function generateTypes(
+  database: Database,
+  ownTables: readonly string[],
+): Promise<string> {
   const { client, schema } = database
   const db = createKysely({ client, scope: undefined })
   const dialect = new PostgresDialect({ dateParser: 'string', defaultSchemas: [schema] })
@@ -40,7 +43,7 @@ export async function generateTypes(database: Database, historyTable: string): P
     outFile: null,
     postprocess: ({ metadata }) => {
       const knownTypes = dialect.adapter.scalars
-      return Promise.resolve(truthful(metadata, historyTable, schema, knownTypes))
+      return Promise.resolve(truthful(metadata, ownTables, schema, knownTypes))
     },
     serializer: new FederationSerializer(facts, schema),
   })
@@ -88,17 +91,17 @@ const UNPARSED_ARRAYS: ReadonlySet<string> = new Set(
 )
 
 /**
- * Leaves the history table out, keeps comments from ending the comment they are written into, and
+ * Leaves the runner's own tables out, keeps comments from ending the comment they are written into, and
  * types arrays that pg has no parser for (of enums, domains and rare types) as the text that they arrive as.
  */
 function truthful(
   metadata: DatabaseMetadata,
-  historyTable: string,
-  historySchema: string,
+  ownTables: readonly string[],
+  ownSchema: string,
   knownTypes: object,
 ): DatabaseMetadata {
   metadata.tables = metadata.tables.filter(
-    ({ name, schema }) => name !== historyTable || schema !== historySchema,
+    ({ name, schema }) => !ownTables.includes(name) || schema !== ownSchema,
   )
   for (const column of metadata.tables.flatMap(({ columns }) => columns)) {
     if (column.comment !== null) column.comment = commentText(column.comment)

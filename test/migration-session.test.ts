@@ -62,6 +62,8 @@ describe('the session of a migration', () => {
       lockTimeoutMs: 1234,
       lockRetries: 0,
       interrupts: NO_INTERRUPTS,
+      client: 'tester@test-host',
+      interrupted: new Map(),
       historySql: () => 'select 1',
       report: (event) => events.push(event),
       onUnhandledRejection: (listener) => {

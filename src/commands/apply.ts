@@ -8,7 +8,8 @@ import type { MigrationFolder } from '../files.ts'
 import { readGitState } from '../git.ts'
 import { ensureHistory, insertHistorySql, readHistory } from '../history.ts'
 import { withLock } from '../lock.ts'
-import type { AppliedMigration, MigrationFile } from '../migration.ts'
+import { prepareRetries } from '../leftover-indexes.ts'
+import type { History, MigrationFile } from '../migration.ts'
 import type { MigrationRun } from '../migrator.ts'
 import { planUp } from '../plan.ts'
 import { listTopLevel } from '../schema-objects.ts'
@@ -23,13 +24,15 @@ import { compareHistory, historyProblems, type MigrationEntry } from '../state.t
 export async function decidePending(
   database: Database,
   { files, problems }: MigrationFolder,
-  history: readonly AppliedMigration[],
+  history: History,
   to: string | undefined,
 ): Promise<readonly MigrationFile[]> {
-  const entries = compareHistory(files, history)
+  const entries = compareHistory(files, history.applied, history.attempts)
   const disagreements = await explainedProblems(database, entries)
   if (problems.length + disagreements.length === 0) return planUp(entries, to)
-  const unapplied = entries.flatMap((entry) => ('applied' in entry ? [] : [entry.file]))
+  const unapplied = entries.flatMap((entry) =>
+    'file' in entry && !('applied' in entry) ? [entry.file] : [],
+  )
   const all = [...problems, ...(await inspectMigrations(unapplied)).problems, ...disagreements]
   throw disagreements.length > 0
     ? problemsError('history_mismatch', 'files and history disagree; nothing was run', all)
@@ -90,7 +93,8 @@ export async function applyLocked(
   loaded: readonly LoadedMigration[],
 ): Promise<MigrationRun> {
   const { config, report } = context
-  const pending = await decidePending(database, folder, await readHistory(database), to)
+  const history = await readHistory(database)
+  const pending = await decidePending(database, folder, history, to)
   const loadedByName = new Map(loaded.map((migration) => [migration.file.name, migration]))
   const missing = pending.filter(({ name }) => !loadedByName.has(name))
   const late = missing.length === 0 ? [] : await loadMigrations(missing)
@@ -101,12 +105,20 @@ export async function applyLocked(
   ])
   await ensureHistory(database, await listTopLevel(database))
   const migrations = pending.flatMap(({ name }) => loadedByName.get(name) ?? [])
+  const interrupted = await prepareRetries(database, history.attempts, {
+    direction: 'up',
+    names: pending.map(({ name }) => name),
+    waitMs: config.lockWaitMs,
+    report,
+  })
   return runMigrations(database, migrations, {
     direction: 'up',
     lockTimeoutMs: config.lockTimeoutMs,
     lockRetries: config.lockRetries,
     interrupts: context.interrupts,
     report,
+    client: context.client,
+    interrupted,
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }, facts) =>
       insertHistorySql(database, {

@@ -5,6 +5,7 @@ import { type Database, withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
 import { readMigrationFiles } from '../files.ts'
 import { deleteHistorySql, readHistory } from '../history.ts'
+import { prepareRetries } from '../leftover-indexes.ts'
 import { withLock } from '../lock.ts'
 import type { MigrationFile } from '../migration.ts'
 import { type MigrationRun, runMigrations } from '../migrator.ts'
@@ -59,7 +60,8 @@ async function rollBack(
   files: readonly MigrationFile[],
   scope: RollbackScope,
 ): Promise<MigrationRun> {
-  const targets = planRollback(compareHistory(files, await readHistory(database)), scope)
+  const { applied, attempts } = await readHistory(database)
+  const targets = planRollback(compareHistory(files, applied, attempts), scope)
   const loaded = await loadMigrations(targets.map(({ file }) => file))
   const irreversible = loaded.filter(({ module }) => module.down === undefined)
   if (irreversible.length > 0) {
@@ -74,12 +76,20 @@ async function rollBack(
       },
     )
   }
+  const interrupted = await prepareRetries(database, attempts, {
+    direction: 'down',
+    names: targets.map(({ file }) => file.name),
+    waitMs: context.config.lockWaitMs,
+    report: context.report,
+  })
   return runMigrations(database, loaded, {
     direction: 'down',
     lockTimeoutMs: context.config.lockTimeoutMs,
     lockRetries: context.config.lockRetries,
     interrupts: context.interrupts,
     report: context.report,
+    client: context.client,
+    interrupted,
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }) => deleteHistorySql(database, file.name),
   })

@@ -3,8 +3,14 @@ import { withDatabase } from '../database.ts'
 import { MigrationError, type Problem } from '../errors.ts'
 import { type MigrationFolder, readMigrationFolder } from '../files.ts'
 import { readHistory } from '../history.ts'
-import type { AppliedMigration } from '../migration.ts'
-import { compareHistory, historyProblems, type MigrationEntry } from '../state.ts'
+import { isLockHeld } from '../lock.ts'
+import type { History } from '../migration.ts'
+import {
+  compareHistory,
+  historyProblems,
+  type MigrationEntry,
+  retryableProblems,
+} from '../state.ts'
 
 /** Every migration with its state, and what is wrong. */
 export interface StatusResult {
@@ -24,20 +30,32 @@ export async function status({ config, report }: Context): Promise<StatusResult>
         readHistory(database),
         readMigrationFolder(config.migrationsDir),
       ])
-      return describe(database.name, folder, history)
+      // Asked only where something is half done: with a runner at work it is not interrupted.
+      const isRunning = history.attempts.length > 0 && (await isLockHeld(database))
+      return describe(database.name, folder, history, isRunning)
     })
   } catch (error) {
     if (!(error instanceof MigrationError) || error.code !== 'database_missing') throw error
     report({ type: 'warning', message: error.message, hint: error.hint })
-    return describe(config.target.database, await readMigrationFolder(config.migrationsDir), [])
+    const nothing = { applied: [], attempts: [] }
+    return describe(
+      config.target.database,
+      await readMigrationFolder(config.migrationsDir),
+      nothing,
+      false,
+    )
   }
 }
 
 function describe(
   database: string,
   folder: MigrationFolder,
-  history: readonly AppliedMigration[],
+  { applied, attempts }: History,
+  isRunning: boolean,
 ): StatusResult {
-  const entries = compareHistory(folder.files, history)
-  return { database, entries, problems: [...folder.problems, ...historyProblems(entries)] }
+  const entries = compareHistory(folder.files, applied, attempts).map((entry) =>
+    entry.state === 'interrupted' && isRunning ? { ...entry, state: 'running' as const } : entry,
+  )
+  const problems = [...folder.problems, ...historyProblems(entries), ...retryableProblems(entries)]
+  return { database, entries, problems }
 }

@@ -3,7 +3,7 @@ import { type Context, interruptible } from '../context.ts'
 import { type Database, withDatabase } from '../database.ts'
 import { readMigrationFolder } from '../files.ts'
 import { readHistory } from '../history.ts'
-import type { AppliedMigration } from '../migration.ts'
+import type { History } from '../migration.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { typesLocation } from './types-location.ts'
 
@@ -36,10 +36,11 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
       readMigrationFolder(config.migrationsDir),
     ])
     const { decidePending, applyPending, runFailure, writeTypesAfter } = await import('./apply.ts')
-    const pending = await decidePending(database, folder, history, options.to)
+    // What looks interrupted may be another runner's work: that is decided under the lock.
+    const pending = await decidePending(database, folder, { ...history, attempts: [] }, options.to)
     return interruptible(context, async (running) => {
       const run =
-        pending.length === 0
+        pending.length === 0 && history.attempts.length === 0
           ? undefined
           : await applyPending(running, database, folder, options.to, pending)
       const applied = run?.completed ?? []
@@ -57,7 +58,7 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
 async function readDatabaseState(
   database: Database,
   isFingerprintWanted: boolean,
-): Promise<{ fingerprint: string | undefined; history: readonly AppliedMigration[] }> {
+): Promise<{ fingerprint: string | undefined; history: History }> {
   const fingerprint = isFingerprintWanted ? await readFingerprint(database) : undefined
   return { fingerprint, history: await readHistory(database) }
 }

@@ -1,4 +1,9 @@
-import { type AppliedMigration, type MigrationFile, migrationNumber } from '../../src/migration.ts'
+import {
+  type AppliedMigration,
+  type MigrationAttempt,
+  type MigrationFile,
+  migrationNumber,
+} from '../../src/migration.ts'
 
 /** A migration file of that name, as read from disk. */
 export function migrationFile(name: string, checksum = `1:${name}`): MigrationFile {
@@ -21,5 +26,22 @@ export function appliedMigration(
     gitDirty: null,
     toolVersion: '1.0.0',
     ...facts,
+  }
+}
+
+/** A migration of that name that was interrupted after two statements. */
+export function migrationAttempt(
+  name: string,
+  direction: MigrationAttempt['direction'] = 'up',
+): MigrationAttempt {
+  const lastStatement = 'create index concurrently a_id on a (id)'
+  return {
+    name,
+    direction,
+    startedAt: new Date('2026-11-22T08:15:30.123Z'),
+    role: 'app_owner',
+    client: 'ada@laptop',
+    statements: ['create table b (id integer)', lastStatement],
+    lastStatement,
   }
 }

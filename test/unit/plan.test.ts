@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { findEntry, planRollback, planUp, type RollbackScope } from '../../src/plan.ts'
 import { compareHistory, type MigrationEntry } from '../../src/state.ts'
 import { thrownBy } from '../support/errors.ts'
-import { appliedMigration, migrationFile } from '../support/history.ts'
+import { appliedMigration, migrationAttempt, migrationFile } from '../support/history.ts'
 
 const FILES = ['001_a', '002_b', '003_c', '010_d', '1000_e']
 
@@ -31,6 +31,15 @@ describe('planUp', () => {
 
   it('takes none where the named one is applied', () => {
     expect(names(entriesWith('001_a', '002_b'), '001_a')).to.deep.equal([])
+  })
+
+  it('takes what was interrupted again, in its place, but not its rollback', () => {
+    const entries = compareHistory(
+      FILES.map((name) => migrationFile(name)),
+      [appliedMigration('001_a')],
+      [migrationAttempt('003_c'), migrationAttempt('001_a', 'down')],
+    )
+    expect(names(entries, '003_c')).to.deep.equal(['002_b', '003_c'])
   })
 
   it('refuses a name that there is not', () => {
@@ -157,4 +166,34 @@ describe('findEntry', () => {
       })
     })
   }
+})
+
+describe('planRollback beside what was interrupted', () => {
+  const entries = (direction: 'up' | 'down', checksum = '1:002_b'): readonly MigrationEntry[] =>
+    compareHistory(
+      [migrationFile('001_a'), migrationFile('002_b', checksum)],
+      direction === 'up'
+        ? [appliedMigration('001_a')]
+        : [appliedMigration('001_a'), appliedMigration('002_b')],
+      [migrationAttempt('002_b', direction)],
+    )
+
+  it('tries a rollback again', () => {
+    const targets = planRollback(entries('down'), { steps: 1 })
+    expect(targets.map(({ file }) => file.name)).to.deep.equal(['002_b'])
+  })
+
+  it('refuses one whose file changed since', () => {
+    const error = thrownBy(() => planRollback(entries('down', '1:new'), { steps: 1 }))
+    expect(error.code).to.equal('history_mismatch')
+    expect(error.problems).to.have.length(1)
+  })
+
+  it('undoes nothing while another one is half applied', () => {
+    for (const scope of [{ steps: 1 }, { all: true }, { to: '001_a' }] as const) {
+      const error = thrownBy(() => planRollback(entries('up'), scope))
+      expect(error.code).to.equal('history_mismatch')
+      expect(error.message).to.match(/^002_b was interrupted: /)
+    }
+  })
 })

@@ -13,7 +13,7 @@ import {
   type View,
 } from '../../src/render.ts'
 import { compareHistory, historyProblems } from '../../src/state.ts'
-import { appliedMigration, migrationFile } from '../support/history.ts'
+import { appliedMigration, migrationAttempt, migrationFile } from '../support/history.ts'
 
 const PLAIN: View = { isColour: false, cwd: '/app' }
 const COLOUR: View = { isColour: true, cwd: '/app' }
@@ -100,6 +100,22 @@ app: 1 applied, 1 pending, 1 changed, 2 missing, 1 out-of-order
   it('shows the same text with colours and without', () => {
     const withoutColours = colours(renderStatus(COLOUR, result)).replace(/<\/?\w*>/g, '')
     expect(withoutColours.replace(/ +$/gm, '')).to.equal(renderStatus(PLAIN, result))
+  })
+
+  it('shows one that is half applied, and one that is half rolled back', () => {
+    const interrupted = compareHistory(
+      [migrationFile('001_a'), migrationFile('002_b')],
+      [appliedMigration('001_a')],
+      [migrationAttempt('001_a', 'down'), migrationAttempt('002_b')],
+    )
+    const text = renderStatus(COLOUR, { database: 'app', entries: interrupted, problems: [] })
+    expect(colours(text)).to.equal(`\
+<bold>Migration  State        Applied at               Took   By</>
+001_a      <red>interrupted</>  2026-11-22 08:15:30 UTC  12 ms  app_owner ada@laptop
+002_b      <red>interrupted</>
+
+app: 0 applied, 0 pending, 2 interrupted
+`)
   })
 
   it('says how to begin where there are no migrations', () => {
@@ -208,6 +224,16 @@ describe('renderRepair', () => {
 Accepted 001_a as it is now.
 It would send other SQL than was applied here: a database built anew will differ from this one.
 `)
+  })
+
+  it('says how an interrupted one was settled', () => {
+    const settled = { name: '001_a', isRepaired: true, difference: undefined } as const
+    expect(renderRepair({ ...settled, settledAs: 'applied' })).to.equal(
+      'Recorded 001_a as applied.\n',
+    )
+    expect(renderRepair({ ...settled, settledAs: 'pending' })).to.equal(
+      'Recorded 001_a as pending.\n',
+    )
   })
 
   it('says where nothing had changed', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import {
+  isAtomic,
   isConcurrent,
   isRepeatable,
   markPosition,
@@ -299,4 +300,35 @@ describe('markPosition', () => {
     expect(markPosition(sql, 60)[0]).to.equal(sql)
     expect(markPosition(`${sql}y`, 60)[0]).to.equal(`${sql}…`)
   })
+})
+
+describe('isAtomic', () => {
+  for (const sql of [
+    'create table a (id integer)',
+    '-- why\nALTER TABLE a add b text;',
+    'with x as (select 1) insert into a select * from x',
+    'create index concurrently a_id on a (id)',
+    "select 'database; do'",
+  ]) {
+    it(`is true of ${JSON.stringify(sql)}`, () => {
+      expect(isAtomic(sql)).to.equal(true)
+    })
+  }
+
+  for (const sql of [
+    '',
+    'select 1; select 2',
+    'call fill()',
+    'do $$ begin commit; end $$',
+    'vacuum a',
+    'reindex table concurrently a',
+    'begin',
+    'create database a',
+    'alter system set work_mem = 1',
+    'alter table a detach partition a_1 concurrently',
+  ]) {
+    it(`is false of ${JSON.stringify(sql)}`, () => {
+      expect(isAtomic(sql)).to.equal(false)
+    })
+  }
 })

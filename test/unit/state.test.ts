@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { compareHistory, historyProblems } from '../../src/state.ts'
-import { appliedMigration, migrationFile } from '../support/history.ts'
+import { compareHistory, historyProblems, retryableProblems } from '../../src/state.ts'
+import { appliedMigration, migrationAttempt, migrationFile } from '../support/history.ts'
 
 /** `name state` of each entry. */
 function states(files: readonly string[], applied: readonly string[]): readonly string[] {
@@ -175,5 +175,59 @@ describe('historyProblems', () => {
       ),
     )
     expect(found.map(({ name }) => name)).to.deep.equal(['001_a', '002_b', '003_c'])
+  })
+})
+
+describe('what was interrupted', () => {
+  const files = ['001_a', '002_b'].map((name) => migrationFile(name))
+  const compare = (
+    applied: readonly string[],
+    attempts: readonly ReturnType<typeof migrationAttempt>[],
+    present = files,
+  ) =>
+    compareHistory(
+      present,
+      applied.map((name) => appliedMigration(name)),
+      attempts,
+    )
+
+  it('is interrupted on its way up, and for up to try again', () => {
+    const entries = compare(['001_a'], [migrationAttempt('002_b')])
+    expect(entries.map(({ state }) => state)).to.deep.equal(['applied', 'interrupted'])
+    expect(entries[1]).to.have.property('file').and.not.equal(undefined)
+    expect(entries[1]).to.not.have.property('applied')
+    expect(historyProblems(entries)).to.deep.equal([])
+    expect(retryableProblems(entries).map(({ name }) => name)).to.deep.equal(['002_b'])
+  })
+
+  it('is interrupted on its way down, which stops up', () => {
+    const entries = compare(['001_a', '002_b'], [migrationAttempt('002_b', 'down')])
+    expect(entries[1]).to.include({ name: '002_b', state: 'interrupted' })
+    expect(entries[1]).to.have.property('applied')
+    expect(historyProblems(entries).map(({ name }) => name)).to.deep.equal(['002_b'])
+    expect(retryableProblems(entries)).to.deep.equal([])
+  })
+
+  it('is known without its file, which stops up', () => {
+    const entries = compare(['001_a'], [migrationAttempt('002_b')], files.slice(0, 1))
+    expect(entries[1]).to.include({ name: '002_b', state: 'interrupted' })
+    expect(historyProblems(entries)[0]?.message).to.match(
+      /^002_b was interrupted, and 002_b\.ts is gone/,
+    )
+  })
+
+  it('is none where the history says otherwise', () => {
+    const states = compare(
+      ['001_a'],
+      [migrationAttempt('001_a'), migrationAttempt('002_b', 'down')],
+    )
+    expect(states.map(({ state }) => state)).to.deep.equal(['applied', 'pending'])
+  })
+
+  it('says nothing of one that is running', () => {
+    const entries = compare(['001_a'], [migrationAttempt('002_b')]).map((entry) =>
+      entry.state === 'interrupted' ? { ...entry, state: 'running' as const } : entry,
+    )
+    expect([...historyProblems(entries), ...retryableProblems(entries)]).to.deep.equal([])
   })
 })

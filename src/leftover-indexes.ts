@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database } from './database.ts'
+import { MigrationError } from './errors.ts'
+import type { Direction, Report } from './events.ts'
+import { indexMentions } from './index-mentions.ts'
+import type { MigrationAttempt } from './migration.ts'
+
+/** An index that is invalid: what a statement on it began, it did not bring to its end. */
+export interface LeftoverIndex {
+  /** As PostgreSQL names it on this connection. */
+  readonly name: string
+  /** Quoted, with its schema. */
+  readonly identity: string
+  /** What its statement was about to do; `reindex` left a second index beside the one that it rebuilds. */
+  readonly kind: 'create' | 'drop' | 'reindex'
+  /** The session that is just building an index on its table. */
+  readonly builder: string | null
+}
+
+/**
+ * The invalid indexes that these statements left: by the names and tables that stand in them. No others,
+ * whatever is wrong with those. Which sessions build, pg_stat_progress_create_index tells every role; on
+ * which tables, only pg_locks does.
+ */
+export async function findLeftovers(
+  { client }: Database,
+  statements: readonly string[],
+): Promise<readonly LeftoverIndex[]> {
+  const mentions = indexMentions(statements)
+  if (mentions.length === 0) return []
+  const { rows } = await client.query<LeftoverIndex>(
+    `select distinct on (c.oid) c.oid::regclass::text as name, format('%I.%I', n.nspname, c.relname) as identity,
+            split_part(m.kind, '-', 1) as kind,
+            (select format('%s (pid %s)', coalesce(nullif(a.application_name, ''), 'a session'), p.pid)
+               from pg_stat_progress_create_index p join pg_locks l using (pid) join pg_stat_activity a using (pid)
+              where l.locktype = 'relation' and l.relation = i.indrelid and a.datname = current_database()
+              limit 1) as builder
+       from jsonb_to_recordset($1) as m (kind text, name text, target text),
+            to_regclass(m.target) as t (relation),
+            pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
+      where not i.indisvalid and c.relkind = 'i'
+        and case m.kind
+              when 'create' then c.relname = m.name::name and i.indrelid = t.relation
+              when 'drop' then i.indexrelid = t.relation
+              when 'reindex-table' then c.relname ~ ${REINDEX_MARK} and i.indrelid = t.relation
+              else c.relname ~ ${REINDEX_MARK}
+                and i.indrelid = (select indrelid from pg_index where indexrelid = t.relation)
+                and (regexp_replace(c.relname, ${REINDEX_MARK}, '') = m.name::name
+                     -- A long name was cut to make room.
+                     or octet_length(c.relname) >= 60
+                        and starts_with(m.name, regexp_replace(c.relname, ${REINDEX_MARK}, '')))
+            end
+      order by c.oid`,
+    [JSON.stringify(mentions)],
+  )
+  return rows
+}
+
+/** How REINDEX CONCURRENTLY names the index that it is about to put in another one's place, or has replaced. */
+const REINDEX_MARK = `'_cc(new|old)[0-9]*$'`
+
+const POLL_MS = 250
+
+/**
+ * Drops the invalid indexes that interrupted attempts left, before they are tried again, and gives the
+ * attempts by name. CREATE INDEX would find its name taken, or with IF NOT EXISTS take the invalid one
+ * for its own. What was being dropped stays: the migration drops it again. An index that a session is
+ * still building (a server does not always notice that a runner was killed) is waited for.
+ * Throws `locked` where that takes longer than `waitMs`.
+ */
+export async function prepareRetries(
+  database: Database,
+  attempts: readonly MigrationAttempt[],
+  run: {
+    readonly direction: Direction
+    /** The migrations that are about to run. */
+    readonly names: readonly string[]
+    readonly waitMs: number
+    readonly report: Report
+  },
+): Promise<ReadonlyMap<string, MigrationAttempt>> {
+  const names = new Set(run.names)
+  const retried = attempts.filter(
+    ({ name, direction }) => names.has(name) && direction === run.direction,
+  )
+  for (const attempt of retried) await dropLeftovers(database, attempt, run.waitMs, run.report)
+  return new Map(retried.map((attempt) => [attempt.name, attempt]))
+}
+
+async function dropLeftovers(
+  database: Database,
+  attempt: MigrationAttempt,
+  waitMs: number,
+  report: Report,
+): Promise<void> {
+  const deadline = performance.now() + waitMs
+  let isWaitTold = false
+  for (;;) {
+    const found = await findLeftovers(database, attempt.statements)
+    const leftovers = found.filter(({ kind }) => kind !== 'drop')
+    const busy = leftovers.find(({ builder }) => builder !== null)
+    if (busy === undefined) {
+      for (const { name, identity } of leftovers) {
+        report({ type: 'index-dropping', index: name, migration: attempt.name })
+        await database.client.query(`drop index concurrently if exists ${identity}`)
+      }
+      return
+    }
+    const holder = `${busy.builder ?? ''}, which still builds an index beside ${busy.name}`
+    if (performance.now() >= deadline) throw stillBuilding(busy, waitMs)
+    if (!isWaitTold) report({ type: 'waiting-for-lock', holder })
+    isWaitTold = true
+    await sleep(POLL_MS)
+  }
+}
+
+function stillBuilding({ name, builder }: LeftoverIndex, waitMs: number): MigrationError {
+  return new MigrationError(
+    'locked',
+    `index ${name} is not valid, and ${builder ?? ''} did not finish on its table within ${waitMs / 1000} s`,
+    {
+      hint: 'Wait for it, or end that session: select pg_terminate_backend(PID); nothing was changed.',
+    },
+  )
+}
