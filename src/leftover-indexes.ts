@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { RunContext } from './context.ts'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
-import type { Direction, Report } from './events.ts'
+import { stoppedWaiting } from './interrupts.ts'
+import type { Direction } from './events.ts'
 import { indexMentions } from './index-mentions.ts'
 import type { MigrationAttempt } from './migration.ts'
 
@@ -66,33 +68,32 @@ const POLL_MS = 250
  * attempts by name. CREATE INDEX would find its name taken, or with IF NOT EXISTS take the invalid one
  * for its own. What was being dropped stays: the migration drops it again. An index that a session is
  * still building (a server does not always notice that a runner was killed) is waited for.
- * Throws `locked` where that takes longer than `waitMs`.
+ * Throws `locked` where that takes longer than `lockWaitMs`, `interrupted` where it is stopped before.
  */
 export async function prepareRetries(
+  context: RunContext,
   database: Database,
   attempts: readonly MigrationAttempt[],
   run: {
     readonly direction: Direction
     /** The migrations that are about to run. */
     readonly names: readonly string[]
-    readonly waitMs: number
-    readonly report: Report
   },
 ): Promise<ReadonlyMap<string, MigrationAttempt>> {
   const names = new Set(run.names)
   const retried = attempts.filter(
     ({ name, direction }) => names.has(name) && direction === run.direction,
   )
-  for (const attempt of retried) await dropLeftovers(database, attempt, run.waitMs, run.report)
+  for (const attempt of retried) await dropLeftovers(context, database, attempt)
   return new Map(retried.map((attempt) => [attempt.name, attempt]))
 }
 
 async function dropLeftovers(
+  { config, interrupts, report }: RunContext,
   database: Database,
   attempt: MigrationAttempt,
-  waitMs: number,
-  report: Report,
 ): Promise<void> {
+  const waitMs = config.lockWaitMs
   const deadline = performance.now() + waitMs
   let isWaitTold = false
   for (;;) {
@@ -110,7 +111,8 @@ async function dropLeftovers(
     if (performance.now() >= deadline) throw stillBuilding(busy, waitMs)
     if (!isWaitTold) report({ type: 'waiting-for-lock', holder })
     isWaitTold = true
-    await sleep(POLL_MS)
+    await sleep(POLL_MS, undefined, { signal: interrupts.stop }).catch(() => undefined)
+    if (interrupts.stop.aborted) throw stoppedWaiting(holder, interrupts.stop)
   }
 }
 

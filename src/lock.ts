@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunContext } from './context.ts'
 import { APPLICATION_NAME, closeClient, type Database } from './database.ts'
 import { MigrationError } from './errors.ts'
+import { stoppedWaiting } from './interrupts.ts'
 import { historyTableName } from './history.ts'
 
 /** How the wait for the lock goes: polled, so that no backend blocks and no snapshot is held. */
@@ -75,7 +76,7 @@ async function acquireLock(
     told.isWaiting = true
     const pauseMs = POLL_MS + Math.random() * POLL_JITTER_MS
     await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined)
-    if (stop.aborted) throw stoppedError(inTheWay, stop)
+    if (stop.aborted) throw stoppedWaiting(inTheWay.holder, stop)
   }
   try {
     for (;;) {
@@ -192,13 +193,6 @@ function detailPart(before: string, fact: string | null): string {
 
 function lockedError({ message, hint }: InTheWay, waitMs: number): MigrationError {
   return new MigrationError('locked', message(`${waitMs / 1000} s`), { hint })
-}
-
-function stoppedError({ holder }: InTheWay, stop: AbortSignal): MigrationError {
-  return new MigrationError(
-    'interrupted',
-    `stopped by ${String(stop.reason)} while it waited for ${holder}: nothing was changed`,
-  )
 }
 
 function lostError(cause: unknown): MigrationError {

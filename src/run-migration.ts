@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoadedMigration } from './compile.ts'
-import { closeClient, type Database } from './database.ts'
+import { closeClient } from './database.ts'
 import { createKysely } from './dialect.ts'
 import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
@@ -48,7 +48,7 @@ export interface RunOptions extends Patience {
   /** `user@host` of who runs this, as the attempts record it. */
   readonly client: string
   /** The migrations that are tried again, by name: what is known of the attempts that were interrupted. */
-  readonly interrupted: ReadonlyMap<string, MigrationAttempt>
+  readonly earlierAttempts: ReadonlyMap<string, MigrationAttempt>
   /** Calls the listener with each promise that is rejected and not handled; gives a way to stop. */
   readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
 }
@@ -116,7 +116,10 @@ async function tryMigration(
       await nextTurn()
       if (await isTriedAgain(attempt, run, error)) continue
       report({ type: 'migration-failed', name, direction })
-      const failed = explainRetry(describeFailure(attempt, run, error), run.interrupted.get(name))
+      const failed = explainRetry(
+        describeFailure(attempt, run, error),
+        run.earlierAttempts.get(name),
+      )
       throw withDetails(failed, await describeOutcome(attempt, run, error))
     }
     if (attempt.scope.statements().length === 0) {
@@ -208,7 +211,7 @@ function looseMigration(attempt: Attempt, run: Run): LooseMigration {
     name,
     scope: attempt.scope,
     session: plainSession(run, attempt),
-    earlier: run.interrupted.get(name),
+    earlier: run.earlierAttempts.get(name),
     call: (db) => callMigration(attempt, run, db),
     record: () => record(attempt, run),
   }
@@ -274,7 +277,7 @@ function record(attempt: Attempt, run: Run): readonly string[] {
   const durationMs = Math.round(performance.now() - startedAt)
   attempt.isRecording = true
   const { file, module } = migration
-  const isAttemptRecorded = !module.transaction || run.interrupted.has(file.name)
+  const isAttemptRecorded = !module.transaction || run.earlierAttempts.has(file.name)
   return [
     run.resetSql,
     // What COMMIT checks may wait for locks as well.

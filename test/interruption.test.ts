@@ -110,13 +110,13 @@ describe('a migration without a transaction that is cut short', () => {
       const ended = once(child, 'close')
       await until(
         `${INVALID} and exists (select from pg_stat_activity where datname = current_database()
-          and application_name = 'federation-migrate' and wait_event_type = 'Lock')`,
+          and application_name like 'federation-migrate%' and wait_event_type = 'Lock')`,
       )
       child.kill('SIGKILL')
       await ended
       await until(
         `select where not exists (select from pg_stat_activity
-          where datname = current_database() and application_name = 'federation-migrate')`,
+          where datname = current_database() and application_name like 'federation-migrate%')`,
       )
     })
   }

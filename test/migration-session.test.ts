@@ -63,7 +63,7 @@ describe('the session of a migration', () => {
       lockRetries: 0,
       interrupts: NO_INTERRUPTS,
       client: 'tester@test-host',
-      interrupted: new Map(),
+      earlierAttempts: new Map(),
       historySql: () => 'select 1',
       report: (event) => events.push(event),
       onUnhandledRejection: (listener) => {

@@ -105,11 +105,9 @@ export async function applyLocked(
   ])
   await ensureHistory(database, await listTopLevel(database))
   const migrations = pending.flatMap(({ name }) => loadedByName.get(name) ?? [])
-  const interrupted = await prepareRetries(database, history.attempts, {
+  const earlierAttempts = await prepareRetries(context, database, history.attempts, {
     direction: 'up',
     names: pending.map(({ name }) => name),
-    waitMs: config.lockWaitMs,
-    report,
   })
   return runMigrations(database, migrations, {
     direction: 'up',
@@ -118,7 +116,7 @@ export async function applyLocked(
     interrupts: context.interrupts,
     report,
     client: context.client,
-    interrupted,
+    earlierAttempts,
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }, facts) =>
       insertHistorySql(database, {

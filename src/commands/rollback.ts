@@ -76,11 +76,9 @@ async function rollBack(
       },
     )
   }
-  const interrupted = await prepareRetries(database, attempts, {
+  const earlierAttempts = await prepareRetries(context, database, attempts, {
     direction: 'down',
     names: targets.map(({ file }) => file.name),
-    waitMs: context.config.lockWaitMs,
-    report: context.report,
   })
   return runMigrations(database, loaded, {
     direction: 'down',
@@ -89,7 +87,7 @@ async function rollBack(
     interrupts: context.interrupts,
     report: context.report,
     client: context.client,
-    interrupted,
+    earlierAttempts,
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }) => deleteHistorySql(database, file.name),
   })
