@@ -28,7 +28,7 @@ LOCK = $(shell if command -v flock >/dev/null; then echo flock package-lock.json
 NPM_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retry-mintimeout=1000
 INSTALL_FAILED := { echo 'Could not install the dependencies. That takes node, npm, and the network or a warm npm cache; then run make again.' >&2; exit 1; }
 
-.PHONY: help migrate migrate-status migrate-clean migrate-rollback migrate-create quick-start stop test check bench build
+.PHONY: help migrate migrate-status migrate-clean migrate-rollback migrate-create quick-start stop test test-faults check bench build
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ stop: $(PROGRAM) ## Stop what quick-start or the embedded default started; data 
 
 test: $(PROGRAM) $(TOOLS) ## Run the tests; ARGS="--grep status" for some of them
 	@npm run --silent test -- $(ARGS)
+
+test-faults: $(PROGRAM) $(TOOLS) ## Kill, cut and fill up at full size, many minutes long
+	@npm run --silent test:faults -- $(ARGS)
 
 check: $(PACKAGES) $(TOOLS) ## Check types, lint, layers, dead code and format
 	@npm run --silent check

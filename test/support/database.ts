@@ -13,7 +13,11 @@ export interface TestDatabase {
 
 /** The run's server as a URL of the given database. */
 export function serverUrl(database = 'postgres'): string {
-  const url = new URL(process.env.TEST_SERVER_URL ?? '')
+  return urlOf(process.env.TEST_SERVER_URL ?? '', database)
+}
+
+function urlOf(server: string, database: string): string {
+  const url = new URL(server)
   url.pathname = `/${database}`
   return url.href
 }
@@ -34,17 +38,20 @@ export async function queryUrl<Row extends pg.QueryResultRow>(
   }
 }
 
-/** Makes an empty database with a random name (or a copy of `template`). */
-export async function createTestDatabase(template = 'template1'): Promise<TestDatabase> {
+/** Makes an empty database with a random name (or a copy of `template`), on the run's server or another one. */
+export async function createTestDatabase(
+  template = 'template1',
+  server = serverUrl(),
+): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  await queryUrl(serverUrl(), `create database "${name}" template "${template}"`)
-  const url = serverUrl(name)
+  await queryUrl(server, `create database "${name}" template "${template}"`)
+  const url = urlOf(server, name)
   return {
     name,
     url,
     query: (sql, values) => queryUrl(url, sql, values),
     drop: async () => {
-      await queryUrl(serverUrl(), `drop database if exists "${name}" with (force)`)
+      await queryUrl(server, `drop database if exists "${name}" with (force)`)
     },
   }
 }
