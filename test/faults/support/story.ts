@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { TestDatabase } from '../../support/database.ts'
+import type { Ending } from './program.ts'
 import { type Scene, UP } from './scene.ts'
 import { until } from './until.ts'
 
@@ -48,6 +49,21 @@ export async function expectToGoOn(scene: Scene): Promise<void> {
   const { exitCode, stderr } = await scene.run(UP)
   expect(exitCode, stderr).to.equal(0)
   await expectStory(scene, { applied: scene.plan.map(({ name }) => name) })
+}
+
+/** Asserts that nothing that the program said of the migrations is wrong. */
+export function expectTruth({ exitCode, stderr }: Ending, applied: readonly string[]): void {
+  const namesAfter = (phrase: string): readonly string[] =>
+    new RegExp(`^ {2}${phrase}: (.*)$`, 'm').exec(stderr)?.[1]?.split(', ') ?? []
+  // What is thrown by mistake shows its stack.
+  expect(stderr).to.not.match(/^ {4}at /m)
+  expect(exitCode, stderr).to.be.oneOf([0, 1])
+  expect(applied, stderr).to.include.members([...namesAfter('applied, and kept')])
+  expect(applied, stderr).to.not.include.members(['none', ...namesAfter('not tried')])
+  const failed = /^ {2}✗ (\S+)/m.exec(stderr)?.[1]
+  if (failed !== undefined && stderr.includes('rolled back: it left nothing behind')) {
+    expect(applied, stderr).to.not.include(failed)
+  }
 }
 
 async function untilSessionsAreGone(

@@ -1,0 +1,263 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'chai'
+import { migrationSource } from '../support/project.ts'
+import { endPause, installPause, pauseAt, untilAsleep } from './support/pause.ts'
+import { planMigrations, send } from './support/plan.ts'
+import { type Held, type Proxy, startProxy } from './support/proxy.ts'
+import { createScene, type Scene, UP } from './support/scene.ts'
+import { sized } from './support/size.ts'
+import { expectStory, expectToGoOn, expectTruth } from './support/story.ts'
+import { until } from './support/until.ts'
+
+/** The ways in which a statement can go wrong on the network. */
+const WAYS = {
+  'reset before it reached the server': async ({ link }: Held) => link.reset(),
+  'reset once the server was done with it': async (held: Held) => {
+    await held.passWithoutAnswer()
+    held.link.reset()
+  },
+  'reset while it was on its way': async (held: Held) => {
+    void held.passWithoutAnswer()
+    held.link.reset()
+  },
+  'closed before it reached the server': async ({ link }: Held) => link.end(),
+} as const
+
+/** The one before it asks a new connection for its role and schema. */
+const FIRST_STATEMENT = 2
+
+/** How many statements a run of two migrations sends, or fewer. */
+const STATEMENTS_OF_A_RUN = 22
+
+const isCommit = (statement: string): boolean => /; commit$/.test(statement)
+const isLock = (statement: string): boolean => statement.includes('pg_try_advisory_xact_lock')
+const RECORDING_LOST =
+  'the connection was lost while this was being recorded: federation-migrate status tells whether'
+const LOCK_LOST = 'Error: the connection that held the lock was lost: the run was stopped\n'
+
+/** Shorter than the minute for which the server would go on. */
+const AT_ONCE_MS = 15_000
+
+describe('faults: a network that loses connections', function () {
+  this.timeout(60_000)
+
+  let scene: Scene
+  let proxy: Proxy
+
+  const open = async (migrations = 2): Promise<void> => {
+    scene = await createScene(planMigrations(migrations))
+    proxy = await startProxy(scene.database.url)
+  }
+  const viaProxy = (): string => proxy.url(scene.database.url)
+  const names = (count: number): readonly string[] =>
+    scene.plan.slice(0, count).map(({ name }) => name)
+
+  afterEach(async () => {
+    await proxy.close()
+    await scene.dispose()
+  })
+
+  describe('at any statement of a run: what is said is true, and the next run goes on', () => {
+    const ways = Object.entries(WAYS)
+    const step = sized(4, 1)
+    for (let number = FIRST_STATEMENT; number <= STATEMENTS_OF_A_RUN; number += step) {
+      // The reduced size takes the ways in turn.
+      const turn = Math.floor(number / step) % ways.length
+      for (const [way, damage] of sized(ways.slice(turn, turn + 1), ways)) {
+        it(`statement ${number}, ${way}`, async () => {
+          await open()
+          const held = proxy.hold((_statement, count) => count === number)
+          const runner = scene.start(UP, viaProxy())
+          await damage(await held)
+          const ending = await runner.ended
+          expect(ending.exitCode, ending.stderr).to.equal(1)
+          expectTruth(ending, await expectStory(scene))
+          await expectToGoOn(scene)
+        })
+      }
+    }
+  })
+
+  describe('at COMMIT', () => {
+    it('before it reached the server: nothing stays, and that it may is said', async () => {
+      await open()
+      const held = proxy.hold(isCommit)
+      const runner = scene.start(UP, viaProxy())
+      ;(await held).link.reset()
+      const { exitCode, stderr } = await runner.ended
+      expect(exitCode, stderr).to.equal(1)
+      expect(stderr).to.include('Error: 001_visits failed: the connection was lost\n')
+      expect(stderr).to.include(`${RECORDING_LOST} 001_visits is applied`)
+      expect(stderr).to.not.include('rolled back')
+      await expectStory(scene, { applied: [] })
+      await expectToGoOn(scene)
+    })
+
+    it('before its answer came back: all stays, and that it may not is said', async () => {
+      await open()
+      const held = proxy.hold(isCommit)
+      const runner = scene.start(UP, viaProxy())
+      const commit = await held
+      await commit.passWithoutAnswer()
+      commit.link.reset()
+      const { exitCode, stderr } = await runner.ended
+      expect(exitCode, stderr).to.equal(1)
+      expect(stderr).to.include(`${RECORDING_LOST} 001_visits is applied`)
+      expect(stderr).to.not.include('rolled back')
+      expect(stderr).to.include('not tried: 002_visits\n')
+      await expectStory(scene, { applied: names(1) })
+      await expectToGoOn(scene)
+    })
+
+    for (const [how, applied] of [
+      ['before it reached the server', 2],
+      ['before its answer came back', 1],
+    ] as const) {
+      it(`of a rollback, ${how}: ${applied} stay applied, and that it is unknown is said`, async () => {
+        await open()
+        await expectToGoOn(scene)
+        const held = proxy.hold(isCommit)
+        const runner = scene.start(['rollback', '--no-codegen'], viaProxy())
+        const commit = await held
+        if (applied === 1) await commit.passWithoutAnswer()
+        commit.link.reset()
+        const { exitCode, stderr } = await runner.ended
+        expect(exitCode, stderr).to.equal(1)
+        expect(stderr).to.include('the down of 002_visits failed: the connection was lost')
+        expect(stderr).to.include(`${RECORDING_LOST} 002_visits is applied`)
+        await expectStory(scene, { applied: names(applied) })
+        await expectToGoOn(scene)
+      })
+    }
+  })
+
+  it('while a migration without a transaction is recorded: what it did stays, and can be run again', async () => {
+    const [first] = planMigrations(1)
+    const concurrent = {
+      name: '002_index',
+      source: `export const config = { transaction: false }\n${migrationSource(
+        `${send('create index concurrently if not exists visits_note on visits_001 (note)')}
+         ${send(`insert into fixture.trace select '002_index' where not exists (select from fixture.trace where migration = '002_index')`)}`,
+      )}`,
+      objects: ['visits_note'],
+    }
+    scene = await createScene([first!, concurrent])
+    proxy = await startProxy(scene.database.url)
+    const held = proxy.hold((statement) =>
+      /insert into .*'002_index'.*\]::text\[\]\)$/s.test(statement),
+    )
+    const runner = scene.start(UP, viaProxy())
+    ;(await held).link.reset()
+    const ending = await runner.ended
+    expect(ending.exitCode, ending.stderr).to.equal(1)
+    expect(ending.stderr).to.include(`${RECORDING_LOST} 002_index is applied`)
+    expect(ending.stderr).to.not.include('rolled back')
+    const indexes = `select from pg_class where relname = 'visits_note'`
+    expect(await scene.database.query(indexes)).to.have.length(1)
+    await expectToGoOn(scene)
+  })
+
+  it('that stands still for a while: the run waits, and goes on to the end', async () => {
+    await open()
+    for (const pattern of [/^create view visits_001_open/, /; commit$/]) {
+      const held = proxy.hold((statement) => pattern.test(statement))
+      const runner = scene.start([...UP, '--to', pattern.test('x; commit') ? '2' : '1'], viaProxy())
+      const statement = await held
+      await sleep(sized(2_000, 10_000))
+      expect(runner.isRunning()).to.equal(true)
+      statement.pass()
+      const { exitCode, stderr } = await runner.ended
+      expect(exitCode, stderr).to.equal(0)
+    }
+    await expectStory(scene, { applied: names(2) })
+  })
+
+  it('that stands still for good: others are told who, and a signal ends the run with nothing left', async () => {
+    await open()
+    const held = proxy.hold((statement) => statement.startsWith('create view visits_001_open'))
+    const runner = scene.start(UP, viaProxy())
+    await held
+    const rival = await scene.run([...UP, '--lock-wait', '1'])
+    expect(rival.exitCode, rival.stderr).to.equal(5)
+    expect(rival.stderr).to.match(/another runner holds the lock.*: federation-migrate \(pid \d+\)/)
+    expect(runner.isRunning()).to.equal(true)
+    runner.signal('SIGTERM')
+    expect((await runner.ended).exitCode).to.not.equal(0)
+    await expectStory(scene, { applied: [] })
+    await expectToGoOn(scene)
+  })
+
+  describe('that loses the lock’s connection alone: the run stops at once, and says so', () => {
+    beforeEach(async () => {
+      await open(3)
+      await scene.run([...UP, '--to', '001_visits'])
+      await installPause(scene.database)
+      await pauseAt(scene.database, 2)
+    })
+
+    for (const way of ['reset', 'end'] as const) {
+      it(`by its ${way}`, async () => {
+        const held = proxy.hold(isLock)
+        const runner = scene.start(UP, viaProxy())
+        const lock = await held
+        lock.pass()
+        await untilAsleep(scene.database)
+        const cutAt = performance.now()
+        lock.link[way]()
+        const ending = await runner.ended
+        expect(performance.now() - cutAt).to.be.below(AT_ONCE_MS)
+        expect(ending.exitCode, ending.stderr).to.equal(1)
+        expect(ending.stderr).to.include(LOCK_LOST)
+        expectTruth(ending, await expectStory(scene, { applied: names(1) }))
+        await endPause(scene.database)
+        await expectToGoOn(scene)
+      })
+    }
+
+    it('by pg_terminate_backend, while a rival waits: the rival takes over', async () => {
+      const runner = scene.start(UP)
+      await untilAsleep(scene.database)
+      const rival = scene.start(UP)
+      await until('a rival that waits', () => rival.told().includes('Waiting for'))
+      const terminated = await scene.database.query(
+        `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted
+            and database = (select oid from pg_database where datname = current_database())`,
+      )
+      expect(terminated).to.eql([{ pg_terminate_backend: true }])
+      const [lost, next] = await Promise.all([runner.ended, rival.ended])
+      expect(lost.exitCode, lost.stderr).to.equal(1)
+      expect(lost.stderr).to.include(LOCK_LOST)
+      expect(next.exitCode, next.stderr).to.equal(0)
+      await expectStory(scene, { applied: names(3) })
+    })
+
+    it('while COMMIT is on its way: what is recorded is what stayed', async () => {
+      await endPause(scene.database)
+      const locked = proxy.hold(isLock)
+      const runner = scene.start(UP, viaProxy())
+      const lock = await locked
+      const committed = proxy.hold(isCommit)
+      lock.pass()
+      const commit = await committed
+      await commit.passWithoutAnswer()
+      lock.link.reset()
+      const ending = await runner.ended
+      expect(ending.exitCode, ending.stderr).to.equal(1)
+      expect(ending.stderr).to.include(LOCK_LOST)
+      expectTruth(ending, await expectStory(scene, { applied: names(2) }))
+      await expectToGoOn(scene)
+    })
+  })
+
+  it('that refuses connections at first: the run waits for the server', async () => {
+    await open()
+    const url = viaProxy()
+    await proxy.close()
+    const runner = scene.start(UP, url)
+    await until('a runner that waits', () => /waiting for/i.test(runner.told()))
+    proxy = await startProxy(scene.database.url, Number(new URL(url).port))
+    const { exitCode, stderr } = await runner.ended
+    expect(exitCode, stderr).to.equal(0)
+    await expectStory(scene, { applied: names(2) })
+  })
+})
