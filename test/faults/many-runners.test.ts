@@ -64,10 +64,10 @@ describe(`faults: ${RUNNERS} runners at once`, function () {
     await expectStory(scene, { applied: [GATED.name] })
   })
 
-  it('roll everything back exactly once', async () => {
+  it('roll everything back exactly once (half of them)', async () => {
     scene = await createScene(planMigrations(3))
     await expectToGoOn(scene)
-    const runners = Array.from({ length: RUNNERS }, () =>
+    const runners = Array.from({ length: RUNNERS / 2 }, () =>
       scene.start(['rollback', '--all', '--no-codegen', '--lock-wait', '240']),
     )
     const endings = await Promise.all(runners.map(({ ended }) => ended))

@@ -35,7 +35,7 @@ const RECORDING_LOST =
   'the connection was lost while this was being recorded: federation-migrate status tells whether'
 const LOCK_LOST = 'Error: the connection that held the lock was lost: the run was stopped\n'
 
-const STANDSTILL_MS = sized(2_000, 20_000)
+const STANDSTILL_MS = sized(1_000, 20_000)
 
 /** Shorter than the minute for which the server would go on. */
 const AT_ONCE_MS = 15_000
@@ -61,7 +61,7 @@ describe('faults: a network that loses connections', function () {
 
   describe('at any statement of a run: what is said is true, and the next run goes on', () => {
     const ways = Object.entries(WAYS)
-    const step = sized(4, 1)
+    const step = sized(5, 1)
     for (let number = FIRST_STATEMENT; number <= STATEMENTS_OF_A_RUN; number += step) {
       // The reduced size takes the ways in turn.
       const turn = Math.floor(number / step) % ways.length

@@ -5,11 +5,20 @@ import { endPause, installPause, pauseAt, placesToPause, untilAsleep } from './s
 import { planMigrations, STATEMENT_COUNT } from './support/plan.ts'
 import type { Ending } from './support/program.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
+import { sized } from './support/size.ts'
 import { expectStory, expectToGoOn, expectTruth } from './support/story.ts'
 import { until } from './support/until.ts'
 
 /** Inside the second statement of a migration, and inside its COMMIT. */
 const PLACES = { statement: 2, commit: placesToPause(STATEMENT_COUNT).length } as const
+
+/** How it is shut down, and where the migration then is; the first two are the reduced size. */
+const RESTARTS: readonly (readonly ['fast' | 'immediate', keyof typeof PLACES])[] = [
+  ['fast', 'commit'],
+  ['immediate', 'statement'],
+  ['fast', 'statement'],
+  ['immediate', 'commit'],
+]
 
 describe('faults: a server that goes down while a migration is applied', function () {
   this.timeout(120_000)
@@ -50,15 +59,13 @@ describe('faults: a server that goes down while a migration is applied', functio
     await expectToGoOn(scene)
   }
 
-  for (const mode of ['fast', 'immediate'] as const) {
-    for (const place of ['statement', 'commit'] as const) {
-      it(`by a restart (${mode}) in a ${place}: nothing of it stays, and the next run goes on`, async () => {
-        const ending = await damageAt(place, () => server.stop(mode))
-        expect(ending.stderr).to.match(/connection.*lost|terminating connection/)
-        await server.start()
-        await expectRecovery(ending)
-      })
-    }
+  for (const [mode, place] of sized(RESTARTS.slice(0, 2), RESTARTS)) {
+    it(`by a restart (${mode}) in a ${place}: nothing of it stays, and the next run goes on`, async () => {
+      const ending = await damageAt(place, () => server.stop(mode))
+      expect(ending.stderr).to.match(/connection.*lost|terminating connection/)
+      await server.start()
+      await expectRecovery(ending)
+    })
   }
 
   it('by a crash of the session’s own process: the next run waits for the recovery', async () => {

@@ -26,16 +26,16 @@ export interface OwnServer {
   dispose(): Promise<void>
 }
 
-/** Makes and starts one, from these programs or from the embedded server's own. */
+/** Makes and starts one, from the programs that are put into its folder, or from the embedded server's own. */
 export async function startOwnServer(
-  programs?: (account: Account | undefined) => Promise<Binaries>,
+  putPrograms?: (folder: string) => Promise<Binaries>,
 ): Promise<OwnServer> {
   const folder = await mkdtemp(join(tmpdir(), 'federation-migrate-faults-'))
   const data = join(folder, 'data')
   const account = await serverAccount(folder, data)
   if (account !== undefined) await chown(folder, account.uid, account.gid)
   await chmod(folder, 0o755)
-  const { initdb, postgres } = await (programs ?? findBinaries)(account)
+  const { initdb, postgres } = await (putPrograms?.(folder) ?? findBinaries(account))
   const made = await run(account, initdb, [
     `--pgdata=${data}`,
     '--username=postgres',

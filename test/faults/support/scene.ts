@@ -16,7 +16,7 @@ export interface Scene {
 }
 
 /** What a scene may have that is not the default. */
-interface SceneOptions {
+export interface SceneOptions {
   /** A superuser's URL of the server; the run's own where none is given. */
   readonly server?: string
   /** The Node that the program runs with. */

@@ -20,7 +20,7 @@ interface StoryOptions {
  */
 export async function expectStory(
   { database, plan }: Pick<Scene, 'database' | 'plan'>,
-  { applied, withinMs = 10_000, isPooled = false }: StoryOptions = {},
+  { applied, withinMs = 15_000, isPooled = false }: StoryOptions = {},
 ): Promise<readonly string[]> {
   await untilSessionsAreGone(database, withinMs, isPooled)
   const [left, history, objects, trace] = await Promise.all([

@@ -1,0 +1,110 @@
+import { execFile } from 'node:child_process'
+import { cp, readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+import { promisify } from 'node:util'
+import { expect } from 'chai'
+import { queryUrl } from '../support/database.ts'
+import { REPOSITORY } from '../support/project.ts'
+import { type OwnServer, startOwnServer } from './support/own-server.ts'
+import {
+  NODE_VERSIONS,
+  nodeProgram,
+  POSTGRES_VERSIONS,
+  postgresPrograms,
+} from './support/packages.ts'
+import { endPause, installPause, pauseAt, untilAsleep } from './support/pause.ts'
+import { planMigrations } from './support/plan.ts'
+import { createScene, type Scene, type SceneOptions, UP } from './support/scene.ts'
+import { IS_FULL } from './support/size.ts'
+import { expectStory, expectToGoOn } from './support/story.ts'
+
+const MIGRATIONS = join(REPOSITORY, 'migrations')
+const TYPES = join(REPOSITORY, 'generated/db.ts')
+
+/** Says why nothing is run where nothing is; empty where it is. */
+const REASON = !IS_FULL
+  ? ' (skipped: only make test-faults installs them)'
+  : process.platform !== 'linux'
+    ? ' (skipped: there are packages of them for Linux only)'
+    : ''
+
+describe(`faults: other versions${REASON}`, function () {
+  this.timeout(300_000)
+
+  before(function () {
+    if (REASON !== '') this.skip()
+  })
+
+  for (const [major, version] of Object.entries(POSTGRES_VERSIONS)) {
+    describe(`PostgreSQL ${major}`, () => {
+      let server: OwnServer
+
+      before(async () => {
+        server = await startOwnServer((folder) => postgresPrograms(version, folder))
+        const [row] = await queryUrl<{ version: string }>(server.url, 'select version()')
+        expect(row?.version).to.match(new RegExp(`^PostgreSQL ${major}\\.`))
+      })
+
+      after(() => server.dispose())
+
+      itWorksAndSurvives(() => ({ server: server.url }))
+    })
+  }
+
+  for (const [major, version] of Object.entries(NODE_VERSIONS)) {
+    describe(`Node ${major}`, () => {
+      let node: string
+
+      before(async () => {
+        node = await nodeProgram(version)
+        const { stdout } = await promisify(execFile)(node, ['--version'])
+        expect(stdout).to.equal(`v${version}\n`)
+      })
+
+      itWorksAndSurvives(() => ({ node }))
+    })
+  }
+})
+
+/** The tests of one version. */
+function itWorksAndSurvives(options: () => SceneOptions): void {
+  let scene: Scene
+
+  afterEach(() => scene.dispose())
+
+  it('applies the repository’s migrations, gives the same types, and takes everything back', async () => {
+    scene = await createScene([], options())
+    // Or the types would have it too.
+    await scene.database.query('drop schema fixture cascade')
+    await cp(MIGRATIONS, join(scene.project.root, 'migrations'), { recursive: true })
+    const files = await readdir(MIGRATIONS)
+    const up = await scene.run(['up', '--json'])
+    expect(up.exitCode, up.stdout + up.stderr).to.equal(0)
+    const status = await scene.run(['status', '--check'])
+    expect(status.exitCode, status.stderr).to.equal(0)
+    for (const file of files) expect(status.stdout).to.include(file.replace(/\.ts$/, ''))
+    expect(await scene.project.read('generated/db.ts')).to.equal(await readFile(TYPES, 'utf8'))
+    const rollback = await scene.run(['rollback', '--all'])
+    expect(rollback.exitCode, rollback.stderr).to.equal(0)
+    const tables = `select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`
+    expect(await scene.database.query(tables)).to.eql([{ relname: 'migration_history' }])
+  })
+
+  it('leaves nothing of a migration whose runner is killed, and goes on', async () => {
+    scene = await createScene(planMigrations(3), options())
+    await scene.run([...UP, '--to', '1'])
+    await installPause(scene.database)
+    await pauseAt(scene.database, 2)
+    const runner = scene.start(UP)
+    await untilAsleep(scene.database)
+    runner.signal('SIGKILL')
+    expect(await runner.ended).to.include({ signal: 'SIGKILL' })
+    await expectStory(scene, { applied: ['001_visits'] })
+    await endPause(scene.database)
+    await expectToGoOn(scene)
+    const rollback = await scene.run(['rollback', '--all', '--no-codegen'])
+    expect(rollback.exitCode, rollback.stderr).to.equal(0)
+    await expectStory(scene, { applied: [] })
+  })
+}
