@@ -173,23 +173,17 @@ describe('one runner at a time', () => {
   })
 
   it('names the migration that the holder is at, and the next one', async () => {
-    for (const [name, table] of [
-      ['002_b', 'b'],
-      ['003_c', 'c'],
-    ] as const) {
-      await write(
-        name,
-        migrationSource(
-          `await sql\`create table ${table} as select 1 as id from pg_sleep(3)\`.execute(db)`,
-        ),
-      )
-    }
+    await write(
+      '002_b',
+      migrationSource(`await sql.raw(${JSON.stringify(UNTIL_TWO_RUNNERS)}).execute(db)`),
+    )
+    await write('003_c', migrationSource(`await sql\`select pg_sleep(4)\`.execute(db)`))
     const first = spawnUp()
     await until(SLEEPING)
     const waits: string[] = []
     const child = spawn(
       process.execPath,
-      [join(REPOSITORY, 'dist/main.cjs'), 'up', '--no-codegen', '--lock-wait', '4'],
+      [join(REPOSITORY, 'dist/main.cjs'), 'up', '--no-codegen', '--lock-wait', '2'],
       { cwd: project.root, env: { ...BARE_ENVIRONMENT, DATABASE_URL: database.url } },
     )
     child.stderr.on('data', (chunk: Buffer) => waits.push(chunk.toString()))
