@@ -373,19 +373,27 @@ Hint: Run: drop index concurrently public.a_id; or: reindex index concurrently p
       expect(await indexes()).to.eql(['a_id'])
     })
 
-    it('is waited for while a session still builds it', async () => {
+    it('is waited for while a session of another role still builds it', async () => {
       await write('002_b', loose(['select 1']))
       await succeed(up())
       await write('003_c', loose([CREATE_INDEX]))
       await database.query(
         `insert into migration_attempts (name, direction, statements) values ('003_c', 'up', array['${CREATE_INDEX}'])`,
       )
-      const role = `builder_${database.name}`
+      // Of other roles' sessions an ordinary one sees little.
+      const role = `owner_${database.name}`
+      const url = new URL(database.url)
+      url.username = role
+      url.password = 'x'
+      const upAsOwner = (...args: readonly string[]): Promise<CommandOutput> =>
+        project.run(['up', '--no-codegen', ...args], { DATABASE_URL: url.href })
       await database.query(`create role ${role} login password 'x'`)
       try {
         for (const sql of [
           `grant all on schema public to ${role}`,
-          `alter table a owner to ${role}`,
+          ...['a', 'migration_history', 'migration_attempts'].map(
+            (table) => `alter table ${table} owner to ${role}`,
+          ),
         ]) {
           await database.query(sql)
         }
@@ -393,7 +401,7 @@ Hint: Run: drop index concurrently public.a_id; or: reindex index concurrently p
         await withOldSnapshot(async () => {
           building = database.query(CREATE_INDEX)
           await until(INVALID)
-          const stderr = await fail(up('--lock-wait', '0.3'), 5)
+          const stderr = await fail(upAsOwner('--lock-wait', '0.3'), 5)
           expect(stderr).to.match(
             /^Waiting for a session \(pid \d+\), which still builds an index beside a_id …\nError: index a_id is not valid, and a session \(pid \d+\) did not finish on its table within 0\.3 s\n/,
           )
@@ -401,7 +409,7 @@ Hint: Run: drop index concurrently public.a_id; or: reindex index concurrently p
         })
         await building
         expect(await indexes()).to.eql(['a_id'])
-        const stderr = await fail(up())
+        const stderr = await fail(upAsOwner())
         expect(stderr).to.match(
           /relation "a_id" already exists\n[^]*sent before it was interrupted:/,
         )
