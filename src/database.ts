@@ -7,7 +7,7 @@ import { classifyConnectionError } from './connection-error.ts'
 import { type EmbeddedServer, runningServer, startServer } from './embedded/server.ts'
 import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
-import { serverProblem } from './failure.ts'
+import { isConnectionLost, serverProblem } from './failure.ts'
 import { HISTORY_TABLE } from './migration.ts'
 import { quoteIdentifier } from './sql-text.ts'
 
@@ -32,6 +32,7 @@ export const APPLICATION_NAME = 'federation-migrate'
 /** The database that every PostgreSQL server has, for creating another one. */
 const MAINTENANCE_DATABASE = 'postgres'
 const RETRY_PAUSE_MS = 200
+const KEEP_ALIVE_MS = 10_000
 /** No attempt gets less than this, however little is left of the whole wait. */
 const ATTEMPT_MS = 1000
 /** A wait shorter than this is not worth telling. */
@@ -69,6 +70,23 @@ export async function closeClient(client: pg.Client): Promise<void> {
 }
 
 async function openDatabase(
+  config: Config,
+  report: Report,
+  createIfMissing: boolean,
+): Promise<Database> {
+  try {
+    return await connectToTarget(config, report, createIfMissing)
+  } catch (cause) {
+    if (cause instanceof MigrationError || !isConnectionLost(cause)) throw cause
+    throw new MigrationError(
+      'connection_failed',
+      `the connection to ${describeTarget(config.target)} was lost as soon as it was there`,
+      { hint: 'Run it again; where that does not help, the server’s log says why.', cause },
+    )
+  }
+}
+
+async function connectToTarget(
   config: Config,
   report: Report,
   createIfMissing: boolean,
@@ -225,6 +243,8 @@ function newClient(target: ServerTarget, timeoutMs: number): pg.Client {
     application_name: APPLICATION_NAME,
     connectionTimeoutMillis: Math.max(ATTEMPT_MS, Math.ceil(timeoutMs)),
     keepAlive: true,
+    // The system's own pause before the first probe is two hours: a network that is gone would not be noticed.
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: columnParsers,
     ssl: tlsOptions(target),
     sslnegotiation: 'postgres',

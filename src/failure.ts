@@ -29,13 +29,14 @@ export function migrationFailure(facts: FailureFacts): MigrationError {
   const cause = causeOf(error, firstFailure)
   const what = direction === 'up' ? `${name} failed` : `the down of ${name} failed`
   const hint = isUnawaited ? 'Write await before every query of a migration.' : undefined
-  if (cause instanceof pg.DatabaseError) return serverFailure(what, cause, firstFailure, hint)
   if (isConnectionLost(cause)) {
     return new MigrationError('connection_failed', `${what}: the connection was lost`, {
       hint: 'See what is applied: federation-migrate status',
+      details: cause instanceof pg.DatabaseError ? [`the server said: ${cause.message}`] : [],
       cause,
     })
   }
+  if (cause instanceof pg.DatabaseError) return serverFailure(what, cause, firstFailure, hint)
   return new MigrationError('migration_failed', `${what}: ${describe(cause)}`, {
     hint,
     details: locationDetail(facts.location),

@@ -36,7 +36,8 @@ export async function withLock<Result>(
     await acquireLock(client, database, context)
     client.once('end', onEnd)
     const result = await use()
-    if (lock.isLost) throw lostError(undefined)
+    // What became of the run, its result says.
+    if (lock.isLost) context.report({ type: 'warning', message: LOST })
     return result
   } catch (error) {
     throw lock.isLost ? lostError(error) : error
@@ -195,13 +196,11 @@ function lockedError({ message, hint }: InTheWay, waitMs: number): MigrationErro
   return new MigrationError('locked', message(`${waitMs / 1000} s`), { hint })
 }
 
+const LOST = 'the connection that held the lock was lost: the run was stopped'
+
 function lostError(cause: unknown): MigrationError {
-  return new MigrationError(
-    'connection_failed',
-    'the connection that held the lock was lost: the run was stopped',
-    {
-      hint: 'See what is applied: federation-migrate status',
-      cause,
-    },
-  )
+  return new MigrationError('connection_failed', LOST, {
+    hint: 'See what is applied: federation-migrate status',
+    cause,
+  })
 }

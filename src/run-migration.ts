@@ -19,7 +19,7 @@ import {
 } from './lock-retry.ts'
 import type { MigrationAttempt, MigrationDatabase } from './migration.ts'
 import { plainSession, type SessionContext, transactionSession } from './migration-session.ts'
-import type { SessionWish } from './session-settings.ts'
+import { localSettings, type SessionWish } from './session-settings.ts'
 import { createStatementScope, type StatementScope } from './statement-scope.ts'
 import {
   describeLooseEnd,
@@ -280,8 +280,8 @@ function record(attempt: Attempt, run: Run): readonly string[] {
   const isAttemptRecorded = !module.transaction || run.earlierAttempts.has(file.name)
   return [
     run.resetSql,
-    // What COMMIT checks may wait for locks as well.
-    `set local lock_timeout = ${wish.lockTimeoutMs}`,
+    // What COMMIT checks may take its time, and wait for locks as well.
+    ...localSettings(run.database.client, run.facts, wish),
     run.historySql(migration, { durationMs, statements: scope.statements() }),
     ...(isAttemptRecorded ? [forgetAttemptSql(run.database, file.name)] : []),
   ]

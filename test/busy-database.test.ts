@@ -216,7 +216,7 @@ $`,
       expect(exitCode).to.equal(1)
       expect(stderr).to.contain('001_rooms: could not get a lock within 0.4 s, tried 2 times in ')
       expect(stderr).to.contain('night-shift')
-      expect(stderr).to.contain('it runs without a transaction')
+      expect(stderr).to.contain('it left nothing behind')
     })
 
     it('does not repeat what stands in a transaction of its own', async () => {
