@@ -56,7 +56,7 @@ export async function isLockHeld(database: Database): Promise<boolean> {
 type LockClient = Awaited<ReturnType<Database['connect']>>
 
 /** The timeouts of an idle transaction, as many as the server has: either would free the lock. */
-const OPEN_TRANSACTION = `begin;
+const OPEN_TRANSACTION = `begin isolation level read committed read only;
   select set_config(name, '0', true) from pg_settings
    where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')`
 
