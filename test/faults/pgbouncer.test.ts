@@ -64,7 +64,7 @@ describe(`faults: PgBouncer in transaction mode${program === undefined ? ' (skip
   const expectCleanPool = async (): Promise<void> => {
     const leaked = `
       select name || ' = ' || setting as leak from pg_settings
-       where source = 'session' and name <> all ('{${TRACKED.join(',')}}')
+       where source = 'session' and setting is distinct from reset_val and name <> all ('{${TRACKED.join(',')}}')
       union all select 'prepared statement ' || name from pg_prepared_statements where not from_sql
       union all select 'temporary table ' || relname from pg_class where relpersistence = 't'
       union all select 'advisory lock' from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()

@@ -27,6 +27,8 @@ export interface Proxy {
   url(databaseUrl: string): string
   /** Holds the next statement that matches; `number` counts all statements of all connections, from 1 on. */
   hold(matches: (statement: string, number: number) => boolean): Promise<Held>
+  /** Lets nothing through any more, on no connection and in neither direction, not even its end. */
+  stall(): void
   close(): Promise<void>
 }
 
@@ -36,15 +38,16 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let count = 0
   let trap: Trap = NO_TRAP
+  const traffic: Traffic = { isStalled: false }
 
-  const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
+  const server = createServer(HALF_OPEN, (client) => {
+    const upstream = connect({ ...HALF_OPEN, port: Number(target.port), host: target.hostname })
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => undefined)
       socket.on('close', () => sockets.delete(socket))
     }
-    runLink(client, upstream, (statement, caught) => {
+    runLink(client, upstream, traffic, (statement, caught) => {
       count += 1
       if (!trap.matches(statement, count)) return false
       const { spring } = trap
@@ -69,6 +72,9 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
       new Promise((resolve) => {
         trap = { matches, spring: resolve }
       }),
+    stall: () => {
+      traffic.isStalled = true
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy()
       server.close()
@@ -82,12 +88,20 @@ interface Trap {
   readonly spring: (held: Held) => void
 }
 
+interface Traffic {
+  isStalled: boolean
+}
+
+/** One side's end is passed on, where it is, by hand. */
+const HALF_OPEN = { allowHalfOpen: true } as const
+
 const NO_TRAP: Trap = { matches: () => false, spring: () => undefined }
 
 /** Joins two sockets; `isHeld` is asked about each statement before it is sent on. */
 function runLink(
   client: Socket,
   upstream: Socket,
+  traffic: Traffic,
   isHeld: (statement: string, held: Held) => boolean,
 ): void {
   const statements: string[] = []
@@ -107,7 +121,7 @@ function runLink(
   const waiting: Buffer[] = []
   let isHolding = false
   const sendOn = (): void => {
-    while (!isHolding) {
+    while (!isHolding && !traffic.isStalled) {
       const message = waiting.shift()
       if (message === undefined) return
       const statement = statementOf(message)
@@ -152,12 +166,18 @@ function runLink(
     if (message[0] === READY_FOR_QUERY) onReady()
   })
   upstream.on('data', (chunk: Buffer) => {
-    if (!isAnswerKept) client.write(chunk)
+    if (!isAnswerKept && !traffic.isStalled) client.write(chunk)
     watchAnswers(chunk)
   })
   // What one side lost, the other loses too; the last words of a server that shuts down still arrive.
   client.on('close', () => upstream.destroy())
   upstream.on('close', () => client.end())
+  client.on('end', () => {
+    if (!traffic.isStalled) upstream.end()
+  })
+  upstream.on('end', () => {
+    if (!traffic.isStalled) client.end()
+  })
 }
 
 /** Message types (PostgreSQL documentation, Message Formats). */
