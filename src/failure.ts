@@ -32,7 +32,10 @@ export function migrationFailure(facts: FailureFacts): MigrationError {
   if (isConnectionLost(cause)) {
     return new MigrationError('connection_failed', `${what}: the connection was lost`, {
       hint: 'See what is applied: federation-migrate status',
-      details: cause instanceof pg.DatabaseError ? [`the server said: ${cause.message}`] : [],
+      details: [
+        ...locationDetail(firstFailure?.statement.location()),
+        ...(cause instanceof pg.DatabaseError ? [`the server said: ${cause.message}`] : []),
+      ],
       cause,
     })
   }

@@ -8,8 +8,9 @@ export interface Interrupts {
   readonly cancel: AbortSignal
 }
 
-/** Calls `listener` when the signal is aborted; gives a way to stop listening. */
+/** Calls `listener` when the signal is aborted, at once where it is already; gives a way to stop listening. */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) listener()
   signal.addEventListener('abort', listener, { once: true })
   return () => {
     signal.removeEventListener('abort', listener)

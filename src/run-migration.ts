@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoadedMigration } from './compile.ts'
-import { closeClient } from './database.ts'
+import { awaitCancellation } from './cancellation.ts'
 import { createKysely } from './dialect.ts'
 import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
@@ -240,36 +240,6 @@ async function callMigration(
   if (complaint !== undefined) throw complaint
 }
 
-/** How long the server has to end a statement that was cancelled. */
-const CANCEL_GRACE_MS = 5000
-
-/**
- * A promise that is rejected once a migration is to be cancelled; its statement then is, on the server.
- * Where the server does not obey, the connection is cut.
- */
-function awaitCancellation(
-  name: string,
-  { database, interrupts, monitor }: Run,
-): { readonly cancelled: Promise<never>; readonly dispose: () => void } {
-  const { cancel } = interrupts
-  let stopListening = (): void => undefined
-  let timer: NodeJS.Timeout | undefined
-  const cancelled = new Promise<never>((_resolve, reject) => {
-    stopListening = onAbort(cancel, () => {
-      reject(new MigrationError('interrupted', `${name} was cancelled by ${String(cancel.reason)}`))
-      void monitor.cancel()
-      timer = setTimeout(() => void closeClient(database.client), CANCEL_GRACE_MS)
-    })
-  })
-  return {
-    cancelled,
-    dispose: () => {
-      stopListening()
-      clearTimeout(timer)
-    },
-  }
-}
-
 /** What writes the history as the role and with the settings of the connection, whatever the migration set. */
 function record(attempt: Attempt, run: Run): readonly string[] {
   if (run.rejections.length > 0) throw asError(run.rejections[0])
@@ -280,7 +250,7 @@ function record(attempt: Attempt, run: Run): readonly string[] {
   const isAttemptRecorded = !module.transaction || run.earlierAttempts.has(file.name)
   return [
     run.resetSql,
-    // What COMMIT checks may take its time, and wait for locks as well.
+    // What COMMIT checks may take long, and wait for locks as well.
     ...localSettings(run.database.client, run.facts, wish),
     run.historySql(migration, { durationMs, statements: scope.statements() }),
     ...(isAttemptRecorded ? [forgetAttemptSql(run.database, file.name)] : []),

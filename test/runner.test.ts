@@ -206,7 +206,7 @@ export async function createBroken(db: Kysely<any>): Promise<void> {
       )
       const { exitCode, stderr } = await project.run(['up'], { DATABASE_URL: database.url })
       expect(exitCode).to.equal(1)
-      expect(stderr).to.contain('Error: 002_b failed: terminating connection')
+      expect(stderr).to.contain('Error: 002_b failed: the connection was lost\n')
     })
 
     it('can be corrected and run again', async () => {
