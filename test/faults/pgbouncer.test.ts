@@ -4,6 +4,7 @@ import { endPause, installPause, pauseAt, untilAsleep } from './support/pause.ts
 import { findPgBouncer, type Pool, startPool } from './support/pgbouncer.ts'
 import { planMigrations } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
+import { itAtFullSize } from './support/size.ts'
 import { expectStory } from './support/story.ts'
 
 /** Two runners have two connections each, and then the tests look at all of them at once. */
@@ -88,14 +89,17 @@ describe(`faults: PgBouncer in transaction mode${program === undefined ? ' (skip
     expect(await askEach(BACKEND)).to.have.deep.members([...before])
   })
 
-  it('lets two runners at once apply each migration exactly once, one after the other', async () => {
-    const endings = await Promise.all([scene.run(UP, pool.url), scene.run(UP, pool.url)])
-    for (const { exitCode, stderr } of endings) expect(exitCode, stderr).to.equal(0)
-    expect(endings.filter(({ stdout }) => stdout.startsWith('Applied 3 '))).to.have.length(1)
-    await expectStory(scene, { applied: names(3), isPooled: true })
-  })
+  itAtFullSize(
+    'lets two runners at once apply each migration exactly once, one after the other',
+    async () => {
+      const endings = await Promise.all([scene.run(UP, pool.url), scene.run(UP, pool.url)])
+      for (const { exitCode, stderr } of endings) expect(exitCode, stderr).to.equal(0)
+      expect(endings.filter(({ stdout }) => stdout.startsWith('Applied 3 '))).to.have.length(1)
+      await expectStory(scene, { applied: names(3), isPooled: true })
+    },
+  )
 
-  it('has its lock known to runners that come by another way', async () => {
+  itAtFullSize('has its lock known to runners that come by another way', async () => {
     await scene.run([...UP, '--to', '1'], pool.url)
     await installPause(scene.database)
     await pauseAt(scene.database, 2)

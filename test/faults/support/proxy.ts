@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import type { Running } from './program.ts'
 
 /** A connection that goes through the proxy, from the runner to the server. */
 export interface Link {
@@ -81,6 +82,21 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
       await once(server, 'close')
     },
   }
+}
+
+/** What the proxy holds; fails where the runner ends and nothing was held. */
+export function caughtFrom(runner: Running, held: Promise<Held>): Promise<Held> {
+  return Promise.race([
+    held,
+    runner.ended.then(({ stderr }) => {
+      throw new Error(`the run ended, and nothing was held: ${stderr}`)
+    }),
+  ])
+}
+
+/** True for the message that ends a migration in a transaction: its history row, and COMMIT. */
+export function isCommit(statement: string): boolean {
+  return statement.endsWith('; commit')
 }
 
 interface Trap {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { TestDatabase } from '../../support/database.ts'
+import pg from 'pg'
 import type { Ending } from './program.ts'
 import { type Scene, UP } from './scene.ts'
 import { until } from './until.ts'
@@ -24,31 +24,36 @@ export async function expectStory(
   { database, plan }: Pick<Scene, 'database' | 'plan'>,
   { applied, interrupted = [], withinMs = 15_000, isPooled = false }: StoryOptions = {},
 ): Promise<readonly string[]> {
-  await untilSessionsAreGone(database, withinMs, isPooled)
-  const halfDone = plan.filter(({ name }) => interrupted.includes(name))
-  const halfMade = halfDone.flatMap(({ objects }) => objects)
-  const [left, history, attempts, objects, trace] = await Promise.all([
-    listLeftovers(database, halfMade),
-    listNames(database, 'migration_history'),
-    listNames(database, 'migration_attempts'),
-    listObjects(database),
-    database.query<{ migration: string }>('select migration from fixture.trace order by 1'),
-  ])
-  const expected = plan.filter(({ name }) => history.includes(name))
-  expect({
-    applied: history,
-    interrupted: attempts,
-    objects: objects.filter((object) => !halfMade.includes(object)),
-    trace: trace.map(({ migration }) => migration).filter((name) => !interrupted.includes(name)),
-    left,
-  }).to.eql({
-    applied: applied ?? plan.slice(0, history.length).map(({ name }) => name),
-    interrupted,
-    objects: expected.flatMap((migration) => migration.objects).sort(),
-    trace: history,
-    left: [],
-  })
-  return history
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  try {
+    await untilSessionsAreGone(client, withinMs, isPooled)
+    const halfDone = plan.filter(({ name }) => interrupted.includes(name))
+    const halfMade = halfDone.flatMap(({ objects }) => objects)
+    const history = await listNames(client, 'migration_history')
+    const objects = await listObjects(client)
+    const trace = await client.query<{ migration: string }>(
+      'select migration from fixture.trace order by 1',
+    )
+    const names = trace.rows.map(({ migration }) => migration)
+    const expected = plan.filter(({ name }) => history.includes(name))
+    expect({
+      applied: history,
+      interrupted: await listNames(client, 'migration_attempts'),
+      objects: objects.filter((object) => !halfMade.includes(object)),
+      trace: names.filter((name) => !interrupted.includes(name)),
+      left: await listLeftovers(client, halfMade),
+    }).to.eql({
+      applied: applied ?? plan.slice(0, history.length).map(({ name }) => name),
+      interrupted,
+      objects: expected.flatMap((migration) => migration.objects).sort(),
+      trace: history,
+      left: [],
+    })
+    return history
+  } finally {
+    await client.end()
+  }
 }
 
 /** Asserts that the next run, undisturbed, goes on to the end. */
@@ -74,7 +79,7 @@ export function expectTruth({ exitCode, stderr }: Ending, applied: readonly stri
 }
 
 async function untilSessionsAreGone(
-  database: TestDatabase,
+  client: pg.Client,
   withinMs: number,
   isPooled: boolean,
 ): Promise<void> {
@@ -85,7 +90,7 @@ async function untilSessionsAreGone(
   await until(
     'the end of the sessions',
     async () => {
-      seen = await database.query(sessions)
+      seen = (await client.query<object>(sessions)).rows
       return seen.length === 0
     },
     withinMs,
@@ -96,10 +101,10 @@ async function untilSessionsAreGone(
 
 /** Whatever a runner could have left behind, in words; `halfMade` are indexes that may be invalid. */
 async function listLeftovers(
-  database: TestDatabase,
+  client: pg.Client,
   halfMade: readonly string[],
 ): Promise<readonly string[]> {
-  const rows = await database.query<{ leftover: string }>(
+  const { rows } = await client.query<{ leftover: string }>(
     `select format('advisory lock of %s', pid) as leftover from pg_locks
       where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
      union all
@@ -120,22 +125,20 @@ async function listLeftovers(
 
 /** The names in a table of the tool's own, in the order of their numbers; none where there is no table yet. */
 async function listNames(
-  database: TestDatabase,
+  client: pg.Client,
   table: 'migration_history' | 'migration_attempts',
 ): Promise<readonly string[]> {
-  const [found] = await database.query<{ exists: boolean }>(
-    `select to_regclass('public.${table}') is not null as exists`,
-  )
-  if (found?.exists !== true) return []
-  const rows = await database.query<{ name: string }>(
+  const found = await client.query(`select where to_regclass('public.${table}') is not null`)
+  if (found.rowCount === 0) return []
+  const { rows } = await client.query<{ name: string }>(
     `select name from public.${table} order by name`,
   )
   return rows.map(({ name }) => name)
 }
 
 /** Every relation and column of the schema that is migrated, but for those of the tool's own tables. */
-async function listObjects(database: TestDatabase): Promise<readonly string[]> {
-  const rows = await database.query<{ object: string }>(
+async function listObjects(client: pg.Client): Promise<readonly string[]> {
+  const { rows } = await client.query<{ object: string }>(
     `with relations as (
        select oid, relname, relkind from pg_class
         where relnamespace = 'public'::regnamespace and relname !~ '^migration_(history|attempts)')
