@@ -58,7 +58,7 @@ stop: $(PROGRAM) ## Stop what quick-start or the embedded default started; data 
 test: $(PROGRAM) $(TOOLS) ## Run the tests; ARGS="--grep status" for some of them
 	@npm run --silent test -- $(ARGS)
 
-test-faults: $(PROGRAM) $(TOOLS) ## Kill, cut and fill up at full size, many minutes long
+test-faults: $(PROGRAM) $(TOOLS) ## Kill, cut and fill up at full size, for some minutes
 	@npm run --silent test:faults -- $(ARGS)
 
 check: $(PACKAGES) $(TOOLS) ## Check types, lint, layers, dead code and format

@@ -138,8 +138,8 @@ describe('faults: a database in use', function () {
     await until('a build that waits for the old transaction', async () =>
       (await phase())?.startsWith('waiting for'),
     )
-    // Longer than any timeout of a lock that would apply to a migration in a transaction.
-    await sleep(sized(3_000, 10_000))
+    // Longer than the timeout of a lock that applies to a migration in a transaction.
+    await sleep(2_500)
     expect(await phase()).to.match(/^waiting for/)
     await reader.client.query('commit')
 
@@ -163,9 +163,8 @@ describe('faults: a database in use', function () {
     await until('a runner that has given way', async () => !(await waitsForLock(runner)))
     await until('a runner that tries again', () => waitsForLock(runner))
     // A runner that waited all this time would have made every reader wait as long.
-    await sleep(
-      Math.max(0, 2 * TOLERANCE_MS + LOCK_TIMEOUT * 1000 - (performance.now() - waitingSince)),
-    )
+    const provenMs = LOCK_TIMEOUT * 1000 + TOLERANCE_MS + 500
+    await sleep(Math.max(0, provenMs - (performance.now() - waitingSince)))
     await blocker.client.query('commit')
     const { exitCode, stderr } = await runner.ended
     const longestMs = await stopReaders()
@@ -183,6 +182,7 @@ describe('faults: a database in use', function () {
     const flags = ['--lock-timeout', '0.5', '--lock-retries', '1']
     const { exitCode, stderr } = await scene.run([...UP, ...flags])
     expect(exitCode, stderr).to.equal(1)
+    expect(stderr).to.match(/could not get a lock within 0\.5 s, tried 2 times in \d+ s/)
     expect(stderr).to.include(`pid ${blocker.pid}`)
     expect(stderr).to.include('rolled back: it left nothing behind')
     await expectStory(scene, { applied: [FIRST.name] })

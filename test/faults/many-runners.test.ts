@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import { planMigration, planMigrations, send } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { sized } from './support/size.ts'
+import { itAtFullSize, sized } from './support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 import { until } from './support/until.ts'
 
-const RUNNERS = sized(8, 50)
+const RUNNERS = sized(6, 50)
 
 /** A migration that stays in its last statement until the test opens the gate. */
 const GATED = planMigration(1, send('select fixture.wait_at_gate()'))
@@ -64,7 +64,7 @@ describe(`faults: ${RUNNERS} runners at once`, function () {
     await expectStory(scene, { applied: [GATED.name] })
   })
 
-  it('roll everything back exactly once (half of them)', async () => {
+  itAtFullSize('roll everything back exactly once (half of them)', async () => {
     scene = await createScene(planMigrations(3))
     await expectToGoOn(scene)
     const runners = Array.from({ length: RUNNERS / 2 }, () =>

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import type { Running } from './program.ts'
 
 /** A connection that goes through the proxy, from the runner to the server. */
 export interface Link {
@@ -27,6 +28,8 @@ export interface Proxy {
   url(databaseUrl: string): string
   /** Holds the next statement that matches; `number` counts all statements of all connections, from 1 on. */
   hold(matches: (statement: string, number: number) => boolean): Promise<Held>
+  /** Lets nothing through any more, on no connection and in neither direction, not even its end. */
+  stall(): void
   close(): Promise<void>
 }
 
@@ -36,15 +39,16 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
   const sockets = new Set<Socket>()
   let count = 0
   let trap: Trap = NO_TRAP
+  const traffic: Traffic = { isStalled: false }
 
-  const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
+  const server = createServer(HALF_OPEN, (client) => {
+    const upstream = connect({ ...HALF_OPEN, port: Number(target.port), host: target.hostname })
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => undefined)
       socket.on('close', () => sockets.delete(socket))
     }
-    runLink(client, upstream, (statement, caught) => {
+    runLink(client, upstream, traffic, (statement, caught) => {
       count += 1
       if (!trap.matches(statement, count)) return false
       const { spring } = trap
@@ -69,6 +73,9 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
       new Promise((resolve) => {
         trap = { matches, spring: resolve }
       }),
+    stall: () => {
+      traffic.isStalled = true
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy()
       server.close()
@@ -77,10 +84,32 @@ export async function startProxy(serverUrl: string, port = 0): Promise<Proxy> {
   }
 }
 
+/** What the proxy holds; fails where the runner ends and nothing was held. */
+export function caughtFrom(runner: Running, held: Promise<Held>): Promise<Held> {
+  return Promise.race([
+    held,
+    runner.ended.then(({ stderr }) => {
+      throw new Error(`the run ended, and nothing was held: ${stderr}`)
+    }),
+  ])
+}
+
+/** True for the message that ends a migration in a transaction: its history row, and COMMIT. */
+export function isCommit(statement: string): boolean {
+  return statement.endsWith('; commit')
+}
+
 interface Trap {
   readonly matches: (statement: string, number: number) => boolean
   readonly spring: (held: Held) => void
 }
+
+interface Traffic {
+  isStalled: boolean
+}
+
+/** One side's end is passed on, where it is, by hand. */
+const HALF_OPEN = { allowHalfOpen: true } as const
 
 const NO_TRAP: Trap = { matches: () => false, spring: () => undefined }
 
@@ -88,6 +117,7 @@ const NO_TRAP: Trap = { matches: () => false, spring: () => undefined }
 function runLink(
   client: Socket,
   upstream: Socket,
+  traffic: Traffic,
   isHeld: (statement: string, held: Held) => boolean,
 ): void {
   const statements: string[] = []
@@ -107,7 +137,7 @@ function runLink(
   const waiting: Buffer[] = []
   let isHolding = false
   const sendOn = (): void => {
-    while (!isHolding) {
+    while (!isHolding && !traffic.isStalled) {
       const message = waiting.shift()
       if (message === undefined) return
       const statement = statementOf(message)
@@ -152,12 +182,18 @@ function runLink(
     if (message[0] === READY_FOR_QUERY) onReady()
   })
   upstream.on('data', (chunk: Buffer) => {
-    if (!isAnswerKept) client.write(chunk)
+    if (!isAnswerKept && !traffic.isStalled) client.write(chunk)
     watchAnswers(chunk)
   })
   // What one side lost, the other loses too; the last words of a server that shuts down still arrive.
   client.on('close', () => upstream.destroy())
   upstream.on('close', () => client.end())
+  client.on('end', () => {
+    if (!traffic.isStalled) upstream.end()
+  })
+  upstream.on('end', () => {
+    if (!traffic.isStalled) client.end()
+  })
 }
 
 /** Message types (PostgreSQL documentation, Message Formats). */

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import type { TestDatabase } from '../../support/database.ts'
+import pg from 'pg'
 import type { Ending } from './program.ts'
 import { type Scene, UP } from './scene.ts'
 import { until } from './until.ts'
@@ -8,6 +8,8 @@ import { until } from './until.ts'
 interface StoryOptions {
   /** Which migrations are applied; where it is left out, any may be. */
   readonly applied?: readonly string[]
+  /** Migrations without a transaction that were cut short: anything of what they do may be there. */
+  readonly interrupted?: readonly string[]
   /** How soon the server must have let go of the runner's sessions. */
   readonly withinMs?: number
   /** Sessions stay open in a pool: there they must be idle, with no transaction. */
@@ -15,33 +17,43 @@ interface StoryOptions {
 }
 
 /**
- * Waits until the server has let go of the runners, and asserts that the history, the schema and the rows
- * of `fixture.trace` tell the same story, and that nothing is left over. Gives what is applied.
+ * Waits until the server has let go of the runners, and asserts that the history, the attempts, the schema
+ * and the rows of `fixture.trace` tell the same story, and that nothing is left over. Gives what is applied.
  */
 export async function expectStory(
   { database, plan }: Pick<Scene, 'database' | 'plan'>,
-  { applied, withinMs = 15_000, isPooled = false }: StoryOptions = {},
+  { applied, interrupted = [], withinMs = 15_000, isPooled = false }: StoryOptions = {},
 ): Promise<readonly string[]> {
-  await untilSessionsAreGone(database, withinMs, isPooled)
-  const [left, history, objects, trace] = await Promise.all([
-    listLeftovers(database),
-    listApplied(database),
-    listObjects(database),
-    database.query<{ migration: string }>('select migration from fixture.trace order by 1'),
-  ])
-  const expected = plan.filter(({ name }) => history.includes(name))
-  expect({
-    applied: history,
-    objects,
-    trace: trace.map(({ migration }) => migration),
-    left,
-  }).to.eql({
-    applied: applied ?? plan.slice(0, history.length).map(({ name }) => name),
-    objects: expected.flatMap((migration) => migration.objects).sort(),
-    trace: history,
-    left: [],
-  })
-  return history
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  try {
+    await untilSessionsAreGone(client, withinMs, isPooled)
+    const halfDone = plan.filter(({ name }) => interrupted.includes(name))
+    const halfMade = halfDone.flatMap(({ objects }) => objects)
+    const history = await listNames(client, 'migration_history')
+    const objects = await listObjects(client)
+    const trace = await client.query<{ migration: string }>(
+      'select migration from fixture.trace order by 1',
+    )
+    const names = trace.rows.map(({ migration }) => migration)
+    const expected = plan.filter(({ name }) => history.includes(name))
+    expect({
+      applied: history,
+      interrupted: await listNames(client, 'migration_attempts'),
+      objects: objects.filter((object) => !halfMade.includes(object)),
+      trace: names.filter((name) => !interrupted.includes(name)),
+      left: await listLeftovers(client, halfMade),
+    }).to.eql({
+      applied: applied ?? plan.slice(0, history.length).map(({ name }) => name),
+      interrupted,
+      objects: expected.flatMap((migration) => migration.objects).sort(),
+      trace: history,
+      left: [],
+    })
+    return history
+  } finally {
+    await client.end()
+  }
 }
 
 /** Asserts that the next run, undisturbed, goes on to the end. */
@@ -67,7 +79,7 @@ export function expectTruth({ exitCode, stderr }: Ending, applied: readonly stri
 }
 
 async function untilSessionsAreGone(
-  database: TestDatabase,
+  client: pg.Client,
   withinMs: number,
   isPooled: boolean,
 ): Promise<void> {
@@ -78,7 +90,7 @@ async function untilSessionsAreGone(
   await until(
     'the end of the sessions',
     async () => {
-      seen = await database.query(sessions)
+      seen = (await client.query<object>(sessions)).rows
       return seen.length === 0
     },
     withinMs,
@@ -87,43 +99,49 @@ async function untilSessionsAreGone(
   })
 }
 
-/** Whatever a runner could have left behind, in words. */
-async function listLeftovers(database: TestDatabase): Promise<readonly string[]> {
-  const rows = await database.query<{ leftover: string }>(
+/** Whatever a runner could have left behind, in words; `halfMade` are indexes that may be invalid. */
+async function listLeftovers(
+  client: pg.Client,
+  halfMade: readonly string[],
+): Promise<readonly string[]> {
+  const { rows } = await client.query<{ leftover: string }>(
     `select format('advisory lock of %s', pid) as leftover from pg_locks
       where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
      union all
      select format('prepared transaction %s', gid) from pg_prepared_xacts where database = current_database()
      union all
-     select format('invalid index %s', indexrelid::regclass) from pg_index where not indisvalid
+     select format('invalid index %s', relname) from pg_index join pg_class on pg_class.oid = indexrelid
+      where not indisvalid and relname <> all ($1)
      union all
      select format('%s on %s by %s', mode, relation::regclass, l.pid)
        from pg_locks l join pg_class c on c.oid = relation
       where database = (select oid from pg_database where datname = current_database())
         and relnamespace = 'public'::regnamespace
         and l.pid in (select pid from pg_stat_activity where application_name like 'federation-migrate%')`,
+    [halfMade],
   )
   return rows.map(({ leftover }) => leftover)
 }
 
-/** The names in the history, in the order of their numbers; none where there is no history yet. */
-async function listApplied(database: TestDatabase): Promise<readonly string[]> {
-  const [table] = await database.query<{ exists: boolean }>(
-    `select to_regclass('public.migration_history') is not null as exists`,
-  )
-  if (table?.exists !== true) return []
-  const rows = await database.query<{ name: string }>(
-    'select name from public.migration_history order by name',
+/** The names in a table of the tool's own, in the order of their numbers; none where there is no table yet. */
+async function listNames(
+  client: pg.Client,
+  table: 'migration_history' | 'migration_attempts',
+): Promise<readonly string[]> {
+  const found = await client.query(`select where to_regclass('public.${table}') is not null`)
+  if (found.rowCount === 0) return []
+  const { rows } = await client.query<{ name: string }>(
+    `select name from public.${table} order by name`,
   )
   return rows.map(({ name }) => name)
 }
 
-/** Every relation and column of the schema that is migrated, but for the history's. */
-async function listObjects(database: TestDatabase): Promise<readonly string[]> {
-  const rows = await database.query<{ object: string }>(
+/** Every relation and column of the schema that is migrated, but for those of the tool's own tables. */
+async function listObjects(client: pg.Client): Promise<readonly string[]> {
+  const { rows } = await client.query<{ object: string }>(
     `with relations as (
        select oid, relname, relkind from pg_class
-        where relnamespace = 'public'::regnamespace and relname !~ '^migration_history')
+        where relnamespace = 'public'::regnamespace and relname !~ '^migration_(history|attempts)')
      select relname as object from relations
      union all
      select format('%s.%s', relname, attname) from relations join pg_attribute on attrelid = oid
