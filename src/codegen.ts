@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
 import { makeFolder } from './folder.ts'
-import { ATTEMPTS_TABLE, HISTORY_TABLE } from './migration.ts'
+import { OWN_TABLES } from './migration.ts'
 import { FIRST_USER_OID } from './schema-objects.ts'
 import { diffTypes } from './type-diff.ts'
 
@@ -39,7 +39,7 @@ export async function writeTypes(
   const before = await readText(file)
   const fingerprint = await readFingerprint(database)
   const { generateTypes } = await import('./types-generator.ts')
-  const after = await generateTypes(database, [HISTORY_TABLE, ATTEMPTS_TABLE])
+  const after = await generateTypes(database, OWN_TABLES)
   if (after !== before) await replaceFile(location.generatedDir, file, after)
   await rememberFresh(location, fingerprint, after)
   return { file, isWritten: after !== before, changes: diffTypes(before ?? '', after) }

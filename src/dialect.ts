@@ -53,6 +53,7 @@ function createDriver(session: Session): Driver {
       const level = isolationLevel === undefined ? '' : ` isolation level ${isolationLevel}`
       const mode = accessMode === undefined ? '' : ` ${accessMode}`
       const start = `start transaction${level}${mode}`
+      await session.beforeStatement?.(start)
       const result = await client.query(opening === undefined ? start : `${start}; ${opening.sql}`)
       opening?.onRow(lastResult(result).rows[0])
     },

@@ -1,13 +1,19 @@
 import pg from 'pg'
-import { attemptsTableName } from './attempts.ts'
+import {
+  type AttemptRow,
+  attemptOf,
+  attemptStatementsTableName,
+  attemptsTableName,
+  selectAttemptsSql,
+} from './attempts.ts'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
 import {
   type AppliedMigration,
+  ATTEMPT_STATEMENTS_TABLE,
   ATTEMPTS_TABLE,
   type History,
   HISTORY_TABLE,
-  type MigrationAttempt,
 } from './migration.ts'
 
 /** SQLSTATE (PostgreSQL documentation, appendix A). */
@@ -46,7 +52,7 @@ export async function hasHistory(database: Database): Promise<boolean> {
 /** JSON has no dates. */
 interface HistoryDocument {
   readonly applied: readonly (Omit<AppliedMigration, 'appliedAt'> & { appliedAt: string })[]
-  readonly attempts: readonly (Omit<MigrationAttempt, 'startedAt'> & { startedAt: string })[]
+  readonly attempts: readonly AttemptRow[]
 }
 
 /**
@@ -57,31 +63,38 @@ export async function readHistory(database: Database): Promise<History> {
   const { client } = database
   const table = historyTableName(database)
   const attemptsTable = attemptsTableName(database)
-  const existing = await client.query<{ history: boolean; attempts: boolean; foreign: boolean }>(
-    `select to_regclass($1) is not null as history, to_regclass($2) is not null as attempts,
-            to_regclass($2) is not null and not exists (
-              select from pg_attribute where attrelid = to_regclass($2) and attname = 'last_statement') as foreign`,
-    [table, attemptsTable],
+  const sentTable = attemptStatementsTableName(database)
+  const existing = await client.query<{
+    history: boolean
+    attempts: boolean
+    foreign: string | null
+  }>(
+    `select to_regclass($1) is not null as history,
+            to_regclass($2) is not null and to_regclass($3) is not null as attempts,
+            (select name from (values (0, $2, 'last_statement'), (1, $3, 'indexes')) as own (i, name, col)
+              where to_regclass(name) is not null
+                and not exists (select from pg_attribute where attrelid = to_regclass(name) and attname = col)
+              order by i limit 1) as foreign`,
+    [table, attemptsTable, sentTable],
   )
   const [facts] = existing.rows
-  if (facts?.foreign === true) throw foreignTable(attemptsTable, ATTEMPTS_TABLE)
+  if (facts?.foreign === attemptsTable) throw foreignTable(attemptsTable, ATTEMPTS_TABLE)
+  if (facts?.foreign === sentTable) throw foreignTable(sentTable, ATTEMPT_STATEMENTS_TABLE)
   const { history: hasRows = false, attempts: hasAttempts = false } = facts ?? {}
   if (!hasRows && !hasAttempts) return { applied: [], attempts: [] }
   // As one document: a thousand rows by themselves would cost a tenth of a run with nothing to do.
   const applied = `select name, "timestamp" as "appliedAt", checksum, duration_ms as "durationMs", role, client,
       git_commit as "gitCommit", git_dirty as "gitDirty", tool_version as "toolVersion" from ${table}`
-  const attempts = `select name, direction, started_at as "startedAt", role, client, statements,
-      last_statement as "lastStatement" from ${attemptsTable}`
   const document = (isThere: boolean, rows: string): string =>
     isThere ? `(select coalesce(json_agg(r), '[]') from (${rows}) r)` : `'[]'::json`
   try {
     const { rows } = await client.query<HistoryDocument>(
-      `select ${document(hasRows, applied)} as applied, ${document(hasAttempts, attempts)} as attempts`,
+      `select ${document(hasRows, applied)} as applied, ${document(hasAttempts, selectAttemptsSql(database))} as attempts`,
     )
     const [found = { applied: [], attempts: [] }] = rows
     return {
       applied: found.applied.map((row) => ({ ...row, appliedAt: new Date(row.appliedAt) })),
-      attempts: found.attempts.map((row) => ({ ...row, startedAt: new Date(row.startedAt) })),
+      attempts: found.attempts.map(attemptOf),
     }
   } catch (cause) {
     if (!(cause instanceof pg.DatabaseError) || cause.code !== UNDEFINED_COLUMN) throw cause

@@ -1,36 +1,49 @@
-import { quoteIdentifier, splitStatements, type Token, tokens } from './sql-text.ts'
+import type { IndexTarget } from './migration.ts'
+import { splitStatements, type Token, tokens } from './sql-text.ts'
 
 /** What a statement does with an index in several transactions, so that it can be left half done. */
 export interface IndexMention {
-  readonly kind: 'create' | 'drop' | 'reindex-index' | 'reindex-table'
-  /** The index itself, or the table in REINDEX TABLE; unquoted, without a schema. */
+  readonly kind: IndexTarget['kind']
+  /** The index itself, or the table in REINDEX TABLE. */
   readonly name: string
-  /** The table in CREATE INDEX, else what `name` names; quoted, with the schema where it is given. */
-  readonly target: string
+  /** The table in CREATE INDEX, else what `name` names. */
+  readonly relation: RelationName
+}
+
+/** A name as it is written, unquoted. What it names depends on the session. */
+export interface RelationName {
+  readonly database?: string
+  readonly schema?: string
+  readonly name: string
 }
 
 /**
- * The indexes that these statements build or drop, so far as they may leave one invalid (PostgreSQL
- * documentation, CREATE INDEX and REINDEX). Of an index that is created and dropped, only what comes
- * first: what a migration drops before it builds it anew, it drops again when it is tried again. Any
- * DROP INDEX counts for that.
- *
- * Names without a schema are left out where the statements set a search_path: nobody could say which
- * they mean. So are indexes that the server is to name.
+ * The indexes that a text builds or drops, so far as it may leave one invalid (PostgreSQL documentation,
+ * CREATE INDEX and REINDEX). Any DROP INDEX counts: what a migration drops before it builds it anew, it
+ * drops again when it is tried again. Indexes that the server is to name are left out.
  */
-export function indexMentions(statements: readonly string[]): readonly IndexMention[] {
-  const isPathSet = statements.some((sql) => /\bsearch_path\b/i.test(sql))
-  const seen = new Set<string>()
-  return statements.flatMap(splitStatements).flatMap((sql) =>
-    mentionsIn([...tokens(sql)])
-      .filter(({ kind, name }) => {
-        if (kind !== 'create' && kind !== 'drop') return true
-        const isFirst = !seen.has(name)
-        seen.add(name)
-        return isFirst
-      })
-      .filter(({ target }) => !isPathSet || target.includes('"."')),
-  )
+export function indexMentions(sql: string): readonly IndexMention[] {
+  // Reading the tokens of a long text takes a while; hardly any has the word at all.
+  if (!/index/i.test(sql)) return []
+  return splitStatements(sql).flatMap((statement) => mentionsIn([...tokens(statement)]))
+}
+
+/**
+ * Of an index that is both created and dropped, only what comes first: the other one finds what that
+ * one left.
+ */
+export function firstTargets(targets: readonly IndexTarget[]): readonly IndexTarget[] {
+  const kinds = new Map<string, IndexTarget['kind']>()
+  return targets.flatMap((target) => {
+    const { kind, name } = target
+    if (kind !== 'create' && kind !== 'drop') return [target]
+    const schemas = target.schemas.filter((schema) => {
+      const key = `${schema} ${name}`
+      if (!kinds.has(key)) kinds.set(key, kind)
+      return kinds.get(key) === kind
+    })
+    return schemas.length === 0 ? [] : [{ ...target, schemas }]
+  })
 }
 
 function mentionsIn(sql: readonly Token[]): readonly IndexMention[] {
@@ -45,7 +58,7 @@ function mentionsIn(sql: readonly Token[]): readonly IndexMention[] {
     reader.take('only')
     const table = reader.name()
     if (index === undefined || table === undefined) return []
-    return [{ kind: 'create', name: index.name, target: table.quoted }]
+    return [{ kind: 'create', name: index.name, relation: table }]
   }
   if (reader.take('drop', 'index')) {
     reader.take('concurrently')
@@ -53,9 +66,7 @@ function mentionsIn(sql: readonly Token[]): readonly IndexMention[] {
     const dropped: IndexMention[] = []
     do {
       const index = reader.name()
-      if (index !== undefined) {
-        dropped.push({ kind: 'drop', name: index.name, target: index.quoted })
-      }
+      if (index !== undefined) dropped.push({ kind: 'drop', name: index.name, relation: index })
     } while (reader.take(','))
     return dropped
   }
@@ -67,9 +78,9 @@ function mentionsIn(sql: readonly Token[]): readonly IndexMention[] {
         ? 'reindex-table'
         : undefined
     const isConcurrent = reader.take('concurrently') || isOption
-    const target = reader.name()
-    if (kind === undefined || target === undefined || !isConcurrent) return []
-    return [{ kind, name: target.name, target: target.quoted }]
+    const relation = reader.name()
+    if (kind === undefined || relation === undefined || !isConcurrent) return []
+    return [{ kind, name: relation.name, relation }]
   }
   return []
 }
@@ -78,8 +89,8 @@ function mentionsIn(sql: readonly Token[]): readonly IndexMention[] {
 interface Reader {
   /** Takes these words where they come next, all of them. */
   readonly take: (...words: readonly string[]) => boolean
-  /** Takes a name, with its schema where it has one. */
-  readonly name: () => { readonly name: string; readonly quoted: string } | undefined
+  /** Takes a name, with its schema where it has one; undefined for what can't be one. */
+  readonly name: () => RelationName | undefined
   /** Takes what stands in parentheses, as words. */
   readonly parentheses: () => readonly string[]
 }
@@ -95,7 +106,10 @@ function createReader(sql: readonly Token[]): Reader {
     const first = sql[at]
     if (first === undefined || !/^["\p{L}_]/u.test(first.text)) return undefined
     at += 1
-    if (!first.text.startsWith('"')) return first.text.toLowerCase()
+    if (!first.text.startsWith('"')) {
+      // As the server does: letters beyond ASCII stay.
+      return first.text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase())
+    }
     // A doubled quote reads as two texts that touch.
     let text = first.text
     for (
@@ -111,10 +125,14 @@ function createReader(sql: readonly Token[]): Reader {
   const name: Reader['name'] = () => {
     const parts = [identifier()]
     while (take('.')) parts.push(identifier())
-    const known = parts.filter((part) => part !== undefined)
-    const last = known.at(-1)
-    if (last === undefined || known.length < parts.length) return undefined
-    return { name: last, quoted: known.map(quoteIdentifier).join('.') }
+    const [last, schema, database, ...more] = parts.reverse()
+    // The server refuses an empty name, and one of four parts.
+    if (last === undefined || parts.some((part) => !part) || more.length > 0) return undefined
+    return {
+      name: last,
+      ...(schema === undefined ? {} : { schema }),
+      ...(database === undefined ? {} : { database }),
+    }
   }
   const parentheses: Reader['parentheses'] = () => {
     const words: string[] = []

@@ -58,7 +58,8 @@ function describe({
 }: MigrationAttempt): string {
   const by = [role, client].filter((part) => part !== null).join(' ')
   const start = `it was started ${formatTime(startedAt)}${by === '' ? '' : ` by ${by}`}`
-  if (lastStatement === null) return `${start}, and sent nothing yet`
+  // What a transaction of its own held may be committed all the same.
+  if (lastStatement === null) return `${start}, and no statement of it is recorded`
   const count = statements.length === 1 ? '1 statement' : `${statements.length} statements`
   return `${start}, and sent ${count}, the last one: ${excerpt(lastStatement)}`
 }

@@ -4,8 +4,8 @@ import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
 import { stoppedWaiting } from './interrupts.ts'
 import type { Direction } from './events.ts'
-import { indexMentions } from './index-mentions.ts'
-import type { MigrationAttempt } from './migration.ts'
+import { firstTargets } from './index-mentions.ts'
+import type { IndexTarget, MigrationAttempt } from './migration.ts'
 
 /** An index that is invalid: what a statement on it began, it did not bring to its end. */
 export interface LeftoverIndex {
@@ -20,40 +20,38 @@ export interface LeftoverIndex {
 }
 
 /**
- * The invalid indexes that these statements left: by the names and tables that stand in them. No others,
- * whatever is wrong with those. Which sessions build, pg_stat_progress_create_index tells every role; on
- * which tables, only pg_locks does.
+ * The invalid indexes that statements with these targets left: by their names, on their tables, and not
+ * invalid before. No others, whatever is wrong with those. Which sessions build,
+ * pg_stat_progress_create_index tells every role; on which tables, only pg_locks does.
  */
 export async function findLeftovers(
   { client }: Database,
-  statements: readonly string[],
+  targets: readonly IndexTarget[],
 ): Promise<readonly LeftoverIndex[]> {
-  const mentions = indexMentions(statements)
-  if (mentions.length === 0) return []
+  const first = firstTargets(targets)
+  if (first.length === 0) return []
   const { rows } = await client.query<LeftoverIndex>(
     `select distinct on (c.oid) c.oid::regclass::text as name, format('%I.%I', n.nspname, c.relname) as identity,
-            split_part(m.kind, '-', 1) as kind,
+            split_part(t.kind, '-', 1) as kind,
             (select format('%s (pid %s)', coalesce(nullif(a.application_name, ''), 'a session'), p.pid)
                from pg_stat_progress_create_index p join pg_locks l using (pid) join pg_stat_activity a using (pid)
               where l.locktype = 'relation' and l.relation = i.indrelid and a.datname = current_database()
               limit 1) as builder
-       from jsonb_to_recordset($1) as m (kind text, name text, target text),
-            to_regclass(m.target) as t (relation),
+       from jsonb_to_recordset($1) as t (kind text, name name, "table" int8, schemas jsonb, before jsonb),
             pg_index i join pg_class c on c.oid = i.indexrelid join pg_namespace n on n.oid = c.relnamespace
-      where not i.indisvalid and c.relkind = 'i'
-        and case m.kind
-              when 'create' then c.relname = m.name::name and i.indrelid = t.relation
-              when 'drop' then i.indexrelid = t.relation
-              when 'reindex-table' then c.relname ~ ${REINDEX_MARK} and i.indrelid = t.relation
-              else c.relname ~ ${REINDEX_MARK}
-                and i.indrelid = (select indrelid from pg_index where indexrelid = t.relation)
-                and (regexp_replace(c.relname, ${REINDEX_MARK}, '') = m.name::name
+      where not i.indisvalid and c.relkind = 'i' and not t.before @> to_jsonb(c.oid::int8)
+        and case t.kind
+              when 'create' then c.relname = t.name and i.indrelid = t."table"::oid
+              when 'drop' then c.relname = t.name and t.schemas @> to_jsonb(n.oid::int8)
+              when 'reindex-table' then c.relname ~ ${REINDEX_MARK} and i.indrelid = t."table"::oid
+              else c.relname ~ ${REINDEX_MARK} and i.indrelid = t."table"::oid
+                and (regexp_replace(c.relname, ${REINDEX_MARK}, '') = t.name
                      -- A long name was cut to make room.
                      or octet_length(c.relname) >= 60
-                        and starts_with(m.name, regexp_replace(c.relname, ${REINDEX_MARK}, '')))
+                        and starts_with(t.name, regexp_replace(c.relname, ${REINDEX_MARK}, '')))
             end
       order by c.oid`,
-    [JSON.stringify(mentions)],
+    [JSON.stringify(first)],
   )
   return rows
 }
@@ -97,7 +95,7 @@ async function dropLeftovers(
   const deadline = performance.now() + waitMs
   let isWaitTold = false
   for (;;) {
-    const found = await findLeftovers(database, attempt.statements)
+    const found = await findLeftovers(database, attempt.indexes)
     const leftovers = found.filter(({ kind }) => kind !== 'drop')
     const busy = leftovers.find(({ builder }) => builder !== null)
     if (busy === undefined) {

@@ -57,14 +57,37 @@ export interface AppliedMigration {
 }
 
 /**
- * The runner's table beside it: the migrations without a transaction that are under way or were
- * interrupted. It is made when the first such migration runs.
+ * The runner's tables beside it: the migrations without a transaction that are under way or were
+ * interrupted, and what each of them sent. They are made when the first such migration runs.
  */
 export const ATTEMPTS_TABLE = 'migration_attempts'
+export const ATTEMPT_STATEMENTS_TABLE = 'migration_attempt_statements'
 
-/** A row of migration_attempts. */
+/** All tables of the runner's own. */
+export const OWN_TABLES = [HISTORY_TABLE, ATTEMPTS_TABLE, ATTEMPT_STATEMENTS_TABLE]
+
+/**
+ * An index that a statement was about to build or drop, as the server took its names in that session at
+ * that moment; tables, schemas and indexes by OID.
+ */
+export interface IndexTarget {
+  /** What was to be done, in several transactions, so that it may be half done. */
+  readonly kind: 'create' | 'drop' | 'reindex-index' | 'reindex-table'
+  /** The index; in REINDEX TABLE, the table. */
+  readonly name: string
+  /** The table that it is on; null where it was to be dropped. */
+  readonly table: number | null
+  /** Where the index was to be: more than one where a bare name was to be dropped, and was not there. */
+  readonly schemas: readonly number[]
+  /** The indexes of the table that were invalid before: somebody else's. */
+  readonly before: readonly number[]
+}
+
+/** A row of migration_attempts, with what was sent. */
 export interface MigrationAttempt {
   readonly name: string
+  /** Another one for each try. */
+  readonly id: string
   readonly direction: 'up' | 'down'
   readonly startedAt: Date
   readonly role: string | null
@@ -72,6 +95,8 @@ export interface MigrationAttempt {
   readonly client: string | null
   /** What was sent, in the order in which it was first sent, each text once; earlier tries included. */
   readonly statements: readonly string[]
+  /** The indexes that these name, in the same order. */
+  readonly indexes: readonly IndexTarget[]
   readonly lastStatement: string | null
 }
 

@@ -13,6 +13,7 @@ import {
   SelectQueryNode,
   type TableMetadata,
 } from 'kysely'
+import { ensureAttempts } from './attempts.ts'
 import { refuseAwaitedBuilders } from './awaited-builder.ts'
 import type { LoadedMigration } from './compile.ts'
 import type { Database } from './database.ts'
@@ -64,6 +65,8 @@ export async function runMigrations(
     refuseAwaitedBuilders(createKysely({ client: database.client, scope: undefined }))
     const facts = await inspectSession(database.client)
     const run: Run = { ...options, database, facts, monitor, resetSql: RESET_SESSION, rejections }
+    // Before any begins: what this fails with is no failure of theirs.
+    if (migrations.some(({ module }) => !module.transaction)) await ensureAttempts(database)
     for (const group of groupsOfEqualWidth(migrations)) {
       failure = await runGroup(group, options.direction, async (migration) => {
         if (stop.aborted) throw stoppedError(stop)

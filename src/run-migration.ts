@@ -4,7 +4,7 @@ import { awaitCancellation } from './cancellation.ts'
 import { createKysely } from './dialect.ts'
 import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
-import { forgetAttemptSql } from './attempts.ts'
+import { forgetAttemptSql, isAttemptGone } from './attempts.ts'
 import { causeOf, isConnectionLost, migrationFailure } from './failure.ts'
 import { retryAdvice } from './interruption.ts'
 import { onAbort } from './interrupts.ts'
@@ -219,7 +219,7 @@ function looseMigration(attempt: Attempt, run: Run): LooseMigration {
     session: plainSession(run, attempt),
     earlier: run.earlierAttempts.get(name),
     call: (db) => callMigration(attempt, run, db),
-    record: () => record(attempt, run),
+    record: (attemptId) => record(attempt, run, attemptId),
   }
 }
 
@@ -247,16 +247,21 @@ async function callMigration(
 }
 
 /** What writes the history, once the migration's own work is done. */
-function record(attempt: Attempt, run: Run): readonly string[] {
+function record(
+  attempt: Attempt,
+  run: Run,
+  attemptId = run.earlierAttempts.get(attempt.migration.file.name)?.id,
+): readonly string[] {
   if (run.rejections.length > 0) throw asError(run.rejections[0])
   const { migration, scope, startedAt } = attempt
   const durationMs = Math.round(performance.now() - startedAt)
   attempt.isRecording = true
-  const { file, module } = migration
-  const isAttemptRecorded = !module.transaction || run.earlierAttempts.has(file.name)
+  const { file } = migration
+  const { name } = file
   return [
+    // First: where another runner has taken the attempt up, nothing is recorded.
+    ...(attemptId === undefined ? [] : [forgetAttemptSql(run.database, { name, id: attemptId })]),
     run.historySql(migration, { durationMs, statements: scope.statements() }),
-    ...(isAttemptRecorded ? [forgetAttemptSql(run.database, file.name)] : []),
   ]
 }
 
@@ -266,20 +271,32 @@ async function describeOutcome(
   run: Run,
   error: unknown,
 ): Promise<readonly string[]> {
-  const { migration, isRecording } = attempt
+  const { migration, isRecording, scope } = attempt
   const { direction } = run
   const { file, module } = migration
+  const earlier = run.earlierAttempts.get(file.name)
   if (isRecording && isConnectionLost(error)) {
     return [
       `the connection was lost while this was being recorded: federation-migrate status tells whether ${file.name} is applied`,
     ]
   }
-  if (module.transaction) {
+  if (isRecording && isAttemptGone(error)) {
+    return module.transaction
+      ? ['rolled back: another runner has taken it up or settled it meanwhile']
+      : ['what it did stays, and is not recorded as applied']
+  }
+  if (module.transaction && earlier === undefined) {
     return direction === 'up'
       ? ['rolled back: it left nothing behind']
       : ['it stays applied: what its down had done is taken back']
   }
-  return describeLooseEnd(run.database, looseMigration(attempt, run), error)
+  return describeLooseEnd(run.database, {
+    name: file.name,
+    direction,
+    isRolledBack: module.transaction,
+    statements: scope.statements(),
+    earlier,
+  })
 }
 
 /** The failure of a migration that was interrupted before, with that as its likely cause. */

@@ -1,4 +1,4 @@
-import { attemptsTableName, hasAttempts } from './attempts.ts'
+import { attemptStatementsTableName, attemptsTableName, hasAttempts } from './attempts.ts'
 import type { Database } from './database.ts'
 import { hasHistory, historyTableName, readOrigin } from './history.ts'
 
@@ -86,15 +86,18 @@ export async function executeClean(
   const origin = await readOrigin(database)
   const { drops } = await planBeyond(database, origin)
   const attempts = attemptsTableName(database)
+  const sent = attemptStatementsTableName(database)
   onPlan(drops)
   if (await hasHistory(database)) await client.query(`delete from ${history}`)
-  if (await hasAttempts(database)) await client.query(`delete from ${attempts}`)
+  // One text of several statements is one transaction.
+  if (await hasAttempts(database))
+    await client.query(`delete from ${attempts}; delete from ${sent}`)
   for (let start = 0; start < drops.length; start += BATCH) {
     const statements = drops.slice(start, start + BATCH).map(dropStatement)
     // One text of several statements is one transaction.
     await client.query(statements.join(';\n'))
   }
-  await client.query(`drop table if exists ${history}, ${attempts}`)
+  await client.query(`drop table if exists ${history}, ${attempts}, ${sent}`)
   // Looked up again: what depended on something that was dropped went with it.
   const { kept } = await planBeyond(database, origin)
   return { drops, kept }
@@ -144,9 +147,15 @@ async function identify(database: Database, objects: string): Promise<readonly O
     `select i.type, i.identity, i.schema, ${IS_OURS} as is_ours
        from (${objects}) o, pg_identify_object(o.classid, o.objid, 0) i
       where i.identity is not null
-        and o.objid not in (coalesce(to_regclass($1)::oid, 0), coalesce(to_regclass($2)::oid, 0))
+        and o.objid <> all (array(select coalesce(to_regclass(own)::oid, 0) from unnest($1::text[]) own))
       order by i.type, i.identity`,
-    [historyTableName(database), attemptsTableName(database)],
+    [
+      [
+        historyTableName(database),
+        attemptsTableName(database),
+        attemptStatementsTableName(database),
+      ],
+    ],
   )
   return rows
 }

@@ -57,7 +57,11 @@ describe('a migration without a transaction that is cut short', () => {
     return rows.map(({ name }) => name)
   }
   const attempts = (): Promise<object[]> =>
-    database.query('select name, direction, statements from migration_attempts')
+    database.query(
+      `select name, direction, array(
+         select statement from migration_attempt_statements s where s.name = a.name order by ordinal
+       ) as statements from migration_attempts a`,
+    )
   /** Each index that was made by name: `a_id`, or `a_id invalid`. */
   const indexes = async (): Promise<readonly string[]> => {
     const rows = await database.query<{ name: string }>(
@@ -378,7 +382,11 @@ Hint: Run: drop index concurrently public.a_id; or: reindex index concurrently p
       await succeed(up())
       await write('003_c', loose([CREATE_INDEX]))
       await database.query(
-        `insert into migration_attempts (name, direction, statements) values ('003_c', 'up', array['${CREATE_INDEX}'])`,
+        `with attempt as (insert into migration_attempts (name, id, direction) values ('003_c', gen_random_uuid(), 'up'))
+         insert into migration_attempt_statements (name, statement, indexes)
+         values ('003_c', '${CREATE_INDEX}', json_build_array(json_build_object(
+           'kind', 'create', 'name', 'a_id', 'table', 'a'::regclass::oid::int8, 'before', json_build_array(),
+           'schemas', json_build_array('public'::regnamespace::oid::int8))))`,
       )
       // Of other roles' sessions an ordinary one sees little.
       const role = `owner_${database.name}`
@@ -391,7 +399,7 @@ Hint: Run: drop index concurrently public.a_id; or: reindex index concurrently p
       try {
         for (const sql of [
           `grant all on schema public to ${role}`,
-          ...['a', 'migration_history', 'migration_attempts'].map(
+          ...['a', 'migration_history', 'migration_attempts', 'migration_attempt_statements'].map(
             (table) => `alter table ${table} owner to ${role}`,
           ),
         ]) {
@@ -428,7 +436,17 @@ Hint: Run: drop index concurrently public.a_id; or: reindex index concurrently p
         .query('create unique index concurrently a_one on a ((1))')
         .catch(() => undefined)
       await write('002_b', loose(['create index concurrently if not exists a_one on a ((1))']))
-      expect(await fail(up())).to.contain('Error: 002_b left an index invalid: a_one\n')
+      const message = `Error: 002_b left an index invalid: a_one
+  it runs without a transaction: of 1 statement sent, those before the failing one stay, but for what a transaction of its own held
+  it is recorded as interrupted: the next up tries it again from its start
+Hint: It was invalid before: drop index concurrently public.a_one; then run it again.
+`
+      expect(await fail(up())).to.contain(message)
+      // Somebody else's is not dropped.
+      expect(await fail(up()))
+        .to.contain(message)
+        .and.not.contain('Dropping')
+      await database.query('drop index a_one')
       await succeed(up())
       expect(await indexes()).to.eql(['a_one'])
     })
@@ -503,7 +521,8 @@ Hint: It was interrupted before: undo by hand what it did then, or write those s
   describe('what is recorded', () => {
     const recorded = async (): Promise<unknown> => {
       const [row] = await database.query(
-        'select statements, last_statement from migration_attempts',
+        `select array(select statement from migration_attempt_statements order by ordinal) as statements, last_statement
+           from migration_attempts`,
       )
       return row
     }

@@ -384,7 +384,7 @@ export async function createBroken(db: Kysely<any>): Promise<void> {
       expect(exitCode).to.equal(1)
       expect(stderr).to.contain('002_b left a transaction open')
       expect([await tables(), await applied()]).to.eql([
-        ['a', 'migration_attempts', 'migration_history'],
+        ['a', 'migration_attempt_statements', 'migration_attempts', 'migration_history'],
         ['001_a'],
       ])
     })

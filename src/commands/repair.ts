@@ -112,7 +112,7 @@ async function settleInterrupted(
     )
   }
   if (as === 'applied' && !('file' in entry)) throw fileGone(name)
-  refuseLeftovers(name, await findLeftovers(database, attempt.statements))
+  refuseLeftovers(name, await findLeftovers(database, attempt.indexes))
   const statements =
     as === 'applied'
       ? await appliedSql(context, database, entry, options)
@@ -120,7 +120,7 @@ async function settleInterrupted(
         ? [deleteHistorySql(database, name)]
         : []
   // One text of several statements is one transaction.
-  await database.client.query([...statements, forgetAttemptSql(database, name)].join('; '))
+  await database.client.query([...statements, forgetAttemptSql(database, attempt)].join('; '))
   return { name, isRepaired: true, difference: undefined, settledAs: as }
 }
 

@@ -25,7 +25,7 @@ describe('rollback', () => {
   const tables = async (): Promise<string[]> => {
     const rows = await database.query<{ name: string }>(
       `select relname as name from pg_class
-        where relnamespace = 'public'::regnamespace and relkind = 'r' and relname not in ('migration_history', 'migration_attempts')
+        where relnamespace = 'public'::regnamespace and relkind = 'r' and relname not in ('migration_history', 'migration_attempts', 'migration_attempt_statements')
         order by relname`,
     )
     return rows.map(({ name }) => name)

@@ -38,7 +38,7 @@ describe('up', () => {
   const tables = async (schema = 'public'): Promise<readonly string[]> => {
     const rows = await database.query<{ name: string }>(
       `select relname as name from pg_class
-        where relnamespace = $1::regnamespace and relkind in ('r', 'p') and relname not in ('migration_history', 'migration_attempts')
+        where relnamespace = $1::regnamespace and relkind in ('r', 'p') and relname not in ('migration_history', 'migration_attempts', 'migration_attempt_statements')
         order by 1`,
       [schema],
     )

@@ -37,11 +37,13 @@ export function migrationAttempt(
   const lastStatement = 'create index concurrently a_id on a (id)'
   return {
     name,
+    id: '6f0c4c5e-2f3b-4f0e-9d5b-0c3f4a1b2c3d',
     direction,
     startedAt: new Date('2026-11-22T08:15:30.123Z'),
     role: 'app_owner',
     client: 'ada@laptop',
     statements: ['create table b (id integer)', lastStatement],
+    indexes: [],
     lastStatement,
   }
 }

@@ -41,7 +41,10 @@ describe('an interrupted migration', () => {
   })
 
   for (const [facts, text] of [
-    [{ lastStatement: null, statements: [] }, 'by app_owner ada@laptop, and sent nothing yet'],
+    [
+      { lastStatement: null, statements: [] },
+      'by app_owner ada@laptop, and no statement of it is recorded',
+    ],
     [
       { role: null, client: null, statements: ['a'], lastStatement: 'a' },
       'UTC, and sent 1 statement,',
