@@ -1,4 +1,5 @@
 import type { Problem } from './errors.ts'
+import type { Direction } from './events.ts'
 import type { MigrationAttempt } from './migration.ts'
 import { formatTime } from './time.ts'
 
@@ -102,4 +103,16 @@ export function retryAdvice(
       ...(surplus > 0 ? [`  and ${surplus} more`] : []),
     ],
   }
+}
+
+/** The attempts of one direction, by the migration's name. */
+export function attemptsIn(
+  direction: Direction,
+  attempts: readonly MigrationAttempt[],
+): ReadonlyMap<string, MigrationAttempt> {
+  return new Map(
+    attempts
+      .filter((attempt) => attempt.direction === direction)
+      .map((attempt) => [attempt.name, attempt]),
+  )
 }

@@ -1,11 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RunContext } from './context.ts'
+import pg from 'pg'
+import { awaitCancellation } from './cancellation.ts'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
 import { stoppedWaiting } from './interrupts.ts'
-import type { Direction } from './events.ts'
+import { isConnectionLost } from './failure.ts'
 import { firstTargets } from './index-mentions.ts'
+import { startWait } from './lock-retry.ts'
 import type { IndexTarget, MigrationAttempt } from './migration.ts'
+import { plainSession, type SessionContext } from './migration-session.ts'
+import { createStatementScope } from './statement-scope.ts'
 
 /** An index that is invalid: what a statement on it began, it did not bring to its end. */
 export interface LeftoverIndex {
@@ -61,56 +65,103 @@ const REINDEX_MARK = `'_cc(new|old)[0-9]*$'`
 
 const POLL_MS = 250
 
-/**
- * Drops the invalid indexes that interrupted attempts left, before they are tried again, and gives the
- * attempts by name. CREATE INDEX would find its name taken, or with IF NOT EXISTS take the invalid one
- * for its own. What was being dropped stays: the migration drops it again. An index that a session is
- * still building (a server does not always notice that a runner was killed) is waited for.
- * Throws `locked` where that takes longer than `lockWaitMs`, `interrupted` where it is stopped before.
- */
-export async function prepareRetries(
-  context: RunContext,
-  database: Database,
-  attempts: readonly MigrationAttempt[],
-  run: {
-    readonly direction: Direction
-    /** The migrations that are about to run. */
-    readonly names: readonly string[]
-  },
-): Promise<ReadonlyMap<string, MigrationAttempt>> {
-  const names = new Set(run.names)
-  const retried = attempts.filter(
-    ({ name, direction }) => names.has(name) && direction === run.direction,
-  )
-  for (const attempt of retried) await dropLeftovers(context, database, attempt)
-  return new Map(retried.map((attempt) => [attempt.name, attempt]))
+/** What dropping leftovers takes. */
+export interface DroppingContext extends SessionContext {
+  /** How long to wait for a session that is still building. */
+  readonly lockWaitMs: number
+  /** Puts the session back to its defaults. */
+  readonly resetSql: string
 }
 
-async function dropLeftovers(
-  { config, interrupts, report }: RunContext,
-  database: Database,
+/**
+ * Drops the invalid indexes that an interrupted attempt left, before it is tried again. CREATE INDEX would
+ * find its name taken, or with IF NOT EXISTS take the invalid one for its own. What was being dropped
+ * stays: the migration drops it again. An index that a session is still building (a server does not
+ * always notice that a runner was killed) is waited for.
+ * Throws `locked` where that takes longer than `lockWaitMs`, `interrupted` where it is stopped or cancelled.
+ */
+export async function dropLeftovers(
+  context: DroppingContext,
   attempt: MigrationAttempt,
 ): Promise<void> {
-  const waitMs = config.lockWaitMs
-  const deadline = performance.now() + waitMs
-  let isWaitTold = false
-  for (;;) {
-    const found = await findLeftovers(database, attempt.indexes)
-    const leftovers = found.filter(({ kind }) => kind !== 'drop')
-    const busy = leftovers.find(({ builder }) => builder !== null)
-    if (busy === undefined) {
-      for (const { name, identity } of leftovers) {
-        report({ type: 'index-dropping', index: name, migration: attempt.name })
-        await database.client.query(`drop index concurrently if exists ${identity}`)
+  const leftovers = await untilNobodyBuilds(context, attempt)
+  if (leftovers.length === 0) return
+  const { database, interrupts, report, resetSql } = context
+  const { client } = database
+  const { name } = attempt
+  const session = plainSession(context, {
+    scope: createStatementScope(name, false, () => undefined),
+    wish: { name, lockTimeoutMs: 0, statementTimeoutMs: 0 },
+    wait: startWait(name, 0),
+  })
+  const cancellation = awaitCancellation(name, context)
+  try {
+    await session.open()
+    for (const index of leftovers) {
+      report({ type: 'index-dropping', index: index.name, migration: name })
+      const sql = `drop index concurrently if exists ${index.identity}`
+      const dropped = session
+        .around(sql, () => client.query(sql))
+        .catch((cause: unknown) => {
+          throw refusedDrop(index, name, cause) ?? cause
+        })
+      try {
+        await Promise.race([dropped, cancellation.cancelled])
+      } finally {
+        await dropped.catch(() => undefined)
       }
-      return
     }
-    const holder = `${busy.builder ?? ''}, which still builds an index beside ${busy.name}`
-    if (performance.now() >= deadline) throw stillBuilding(busy, waitMs)
-    if (!isWaitTold) report({ type: 'waiting-for-lock', holder })
-    isWaitTold = true
-    await sleep(POLL_MS, undefined, { signal: interrupts.stop }).catch(() => undefined)
-    if (interrupts.stop.aborted) throw stoppedWaiting(holder, interrupts.stop)
+  } finally {
+    cancellation.dispose()
+    await client.query(resetSql).catch(() => undefined)
+  }
+  if (interrupts.stop.aborted) {
+    throw new MigrationError(
+      'interrupted',
+      `stopped by ${String(interrupts.stop.reason)} once what ${name} had left invalid was dropped`,
+    )
+  }
+}
+
+/** Undefined where it is not the server's refusal. */
+function refusedDrop(
+  { name, identity }: LeftoverIndex,
+  migration: string,
+  cause: unknown,
+): MigrationError | undefined {
+  if (!(cause instanceof pg.DatabaseError) || isConnectionLost(cause)) return undefined
+  return new MigrationError(
+    'database_refused',
+    `index ${name}, which ${migration} left invalid, can’t be dropped: ${cause.message}`,
+    {
+      hint: `Drop it, then run this again: drop index concurrently ${identity}`,
+      details: [`SQLSTATE ${cause.code ?? ''}`],
+      cause,
+    },
+  )
+}
+
+async function untilNobodyBuilds(
+  { database, interrupts, lockWaitMs, report }: DroppingContext,
+  attempt: MigrationAttempt,
+): Promise<readonly LeftoverIndex[]> {
+  const deadline = performance.now() + lockWaitMs
+  const told = { isWaiting: false }
+  try {
+    for (;;) {
+      const found = await findLeftovers(database, attempt.indexes)
+      const leftovers = found.filter(({ kind }) => kind !== 'drop')
+      const busy = leftovers.find(({ builder }) => builder !== null)
+      if (busy === undefined) return leftovers
+      const holder = `${busy.builder ?? ''}, which still builds an index beside ${busy.name}`
+      if (performance.now() >= deadline) throw stillBuilding(busy, lockWaitMs)
+      report({ type: 'waiting-for-lock', holder })
+      told.isWaiting = true
+      await sleep(POLL_MS, undefined, { signal: interrupts.stop }).catch(() => undefined)
+      if (interrupts.stop.aborted) throw stoppedWaiting(holder, interrupts.stop)
+    }
+  } finally {
+    if (told.isWaiting) report({ type: 'lock-wait-ended' })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Database } from './database.ts'
-import type { Session } from './dialect.ts'
+import type { Around, Session } from './dialect.ts'
 import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
 import { isLockTimeout, type LockWait, type Patience, pauseBeforeRetry } from './lock-retry.ts'
@@ -83,6 +83,7 @@ function restart({ database, facts }: SessionContext, wish: SessionWish): string
 export interface PlainSession extends Session {
   /** Prepares it; to be awaited before anything is sent. */
   readonly open: () => Promise<void>
+  readonly around: Around
 }
 
 /**

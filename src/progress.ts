@@ -18,7 +18,7 @@ const cut = (text: string): string => `\u001b[?7l${text}\u001b[?7h`
 
 /** What takes its time: a migration, the wait for another runner. */
 interface Ongoing {
-  readonly type: 'migration-started' | 'waiting-for-lock'
+  readonly type: 'migration-started' | 'waiting-for-lock' | 'index-dropping'
   readonly startedAt: number
   label: string
   /** What it is at. */
@@ -85,6 +85,12 @@ export function createProgress(view: View, output: ProgressOutput): Report {
         }
         break
       }
+      case 'index-dropping': {
+        const label = `Dropping index ${event.index}, which ${event.migration} left invalid when it was interrupted`
+        start(event.type, label)
+        if (!output.isTerminal) output.write(`${label} …\n`)
+        break
+      }
       case 'stopping': {
         const stillOngoing = ongoing
         stop()
@@ -128,6 +134,7 @@ type PlainEvent = Exclude<
   ProgressEvent,
   {
     type:
+      | 'index-dropping'
       | 'migration-started'
       | 'migration-activity'
       | 'migration-blocked'
@@ -156,10 +163,6 @@ function eventLines(view: View, event: PlainEvent): readonly string[] {
       return []
     case 'dropping':
       return [`Dropping all that is in database ${event.database}: ${event.objects}`]
-    case 'index-dropping':
-      return [
-        `Dropping index ${event.index}, which ${event.migration} left invalid when it was interrupted …`,
-      ]
     case 'migration-finished': {
       const mark = event.direction === 'up' ? '↑' : '↓'
       return [

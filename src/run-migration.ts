@@ -17,6 +17,7 @@ import {
   startWait,
   stoppedFailure,
 } from './lock-retry.ts'
+import { dropLeftovers } from './leftover-indexes.ts'
 import type { MigrationAttempt, MigrationDatabase } from './migration.ts'
 import { plainSession, type SessionContext, transactionSession } from './migration-session.ts'
 import { localSettings, type SessionWish } from './session-settings.ts'
@@ -41,6 +42,8 @@ export interface RunFacts {
 
 /** How to run migrations in one direction. */
 export interface RunOptions extends Patience {
+  /** How long to wait for a session that an interrupted run left at work. */
+  readonly lockWaitMs: number
   readonly direction: Direction
   /** The SQL that writes or deletes the history row, sent in the migration's own transaction where it has one. */
   readonly historySql: (migration: LoadedMigration, facts: RunFacts) => string
@@ -76,6 +79,8 @@ export async function runMigration(
   const wish = sessionWish(migration, run)
   const wait = startWait(name, wish.lockTimeoutMs)
   warnOfPooler(migration, run)
+  const earlier = run.earlierAttempts.get(name)
+  if (earlier !== undefined) await dropLeftovers(run, earlier)
   report({ type: 'migration-started', name, direction })
   const startedAt = performance.now()
   const { stop } = run.interrupts

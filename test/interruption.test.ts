@@ -570,6 +570,7 @@ Hint: It was interrupted before: undo by hand what it did then, or write those s
           'begin',
           'create table b (id integer)',
           'commit',
+          'start transaction isolation level serializable',
           'set transaction read only',
           'select from b',
           'select 1 / 0',

@@ -190,6 +190,36 @@ describe('SIGINT and SIGTERM', () => {
     expect(await database.query('select from b')).to.eql([])
   })
 
+  it('cancels with the second one what is dropped before a migration is tried again', async () => {
+    await database.query('create table b as select 1 as id from generate_series(1, 2)')
+    await project.write(
+      'migrations/002_b.ts',
+      migrationSource('await sql`create unique index concurrently b_id on b (id)`.execute(db)') +
+        WITHOUT_TRANSACTION,
+    )
+    expect((await start('up', '--no-codegen').ended).exitCode).to.equal(1)
+    const writer = new pg.Client({ connectionString: database.url })
+    await writer.connect()
+    try {
+      await writer.query('begin; delete from b')
+      const { child, says, ended } = start('up', '--no-codegen')
+      await says('Dropping index b_id, which 002_b left invalid')
+      await until(`select from pg_stat_activity where wait_event_type = 'Lock'
+        and datname = current_database() and query like 'drop index concurrently%'`)
+      child.kill('SIGTERM')
+      child.kill('SIGINT')
+      const { exitCode, stderr } = await ended
+      expect(exitCode).to.equal(1)
+      expect(stderr).to.contain('002_b was cancelled by SIG')
+      await expectNoSession()
+    } finally {
+      await writer.end()
+    }
+    await database.query('delete from b')
+    expect((await start('up', '--no-codegen').ended).exitCode).to.equal(0)
+    expect(await applied()).to.eql(['001_a', '002_b', '003_c'])
+  })
+
   it('ends the wait for another runner at once, and nothing was changed', async () => {
     const holder = new pg.Client({ connectionString: database.url })
     await holder.connect()

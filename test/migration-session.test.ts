@@ -61,6 +61,7 @@ describe('the session of a migration', () => {
       direction: 'up',
       lockTimeoutMs: 1234,
       lockRetries: 0,
+      lockWaitMs: 0,
       interrupts: NO_INTERRUPTS,
       client: 'tester@test-host',
       earlierAttempts: new Map(),

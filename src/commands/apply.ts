@@ -8,7 +8,7 @@ import type { MigrationFolder } from '../files.ts'
 import { readGitState } from '../git.ts'
 import { ensureHistory, insertHistorySql, readHistory } from '../history.ts'
 import { withLock } from '../lock.ts'
-import { prepareRetries } from '../leftover-indexes.ts'
+import { attemptsIn } from '../interruption.ts'
 import type { History, MigrationFile } from '../migration.ts'
 import type { MigrationRun } from '../migrator.ts'
 import { planUp } from '../plan.ts'
@@ -105,10 +105,6 @@ export async function applyLocked(
   ])
   await ensureHistory(database, await listTopLevel(database))
   const migrations = pending.flatMap(({ name }) => loadedByName.get(name) ?? [])
-  const earlierAttempts = await prepareRetries(context, database, history.attempts, {
-    direction: 'up',
-    names: pending.map(({ name }) => name),
-  })
   return runMigrations(database, migrations, {
     direction: 'up',
     lockTimeoutMs: config.lockTimeoutMs,
@@ -116,7 +112,8 @@ export async function applyLocked(
     interrupts: context.interrupts,
     report,
     client: context.client,
-    earlierAttempts,
+    lockWaitMs: config.lockWaitMs,
+    earlierAttempts: attemptsIn('up', history.attempts),
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }, facts) =>
       insertHistorySql(database, {

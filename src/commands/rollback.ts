@@ -5,7 +5,7 @@ import { type Database, withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
 import { readMigrationFiles } from '../files.ts'
 import { deleteHistorySql, readHistory } from '../history.ts'
-import { prepareRetries } from '../leftover-indexes.ts'
+import { attemptsIn } from '../interruption.ts'
 import { withLock } from '../lock.ts'
 import type { MigrationFile } from '../migration.ts'
 import { type MigrationRun, runMigrations } from '../migrator.ts'
@@ -76,10 +76,6 @@ async function rollBack(
       },
     )
   }
-  const earlierAttempts = await prepareRetries(context, database, attempts, {
-    direction: 'down',
-    names: targets.map(({ file }) => file.name),
-  })
   return runMigrations(database, loaded, {
     direction: 'down',
     lockTimeoutMs: context.config.lockTimeoutMs,
@@ -87,7 +83,8 @@ async function rollBack(
     interrupts: context.interrupts,
     report: context.report,
     client: context.client,
-    earlierAttempts,
+    lockWaitMs: context.config.lockWaitMs,
+    earlierAttempts: attemptsIn('down', attempts),
     onUnhandledRejection: context.onUnhandledRejection,
     historySql: ({ file }) => deleteHistorySql(database, file.name),
   })
