@@ -15,7 +15,7 @@ const LAYERS = [
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder cancellation changed-file codegen column-parsers compile database dialect docker embedded/[^/]+ failure
+      attempts awaited-builder cancel-request cancellation changed-file codegen column-parsers compile database dialect docker embedded/[^/]+ failure
       federation-db files folder git history leftover-indexes lock lock-retry migration-session migrator monitor run-migration
       schema-objects session-settings source-location statement-preview statement-scope types-generator without-transaction`,
     siblings: true,

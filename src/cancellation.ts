@@ -1,3 +1,4 @@
+import { requestCancel } from './cancel-request.ts'
 import { closeClient } from './database.ts'
 import { MigrationError } from './errors.ts'
 import { onAbort } from './interrupts.ts'
@@ -12,7 +13,7 @@ const CANCEL_GRACE_MS = 5000
  */
 export function awaitCancellation(
   name: string,
-  { database, interrupts, monitor }: SessionContext,
+  { database, interrupts }: SessionContext,
 ): { readonly cancelled: Promise<never>; readonly dispose: () => void } {
   const { cancel } = interrupts
   let stopListening = (): void => undefined
@@ -20,7 +21,7 @@ export function awaitCancellation(
   const cancelled = new Promise<never>((_resolve, reject) => {
     stopListening = onAbort(cancel, () => {
       reject(new MigrationError('interrupted', `${name} was cancelled by ${String(cancel.reason)}`))
-      void monitor.cancel()
+      requestCancel(database.client)
       timer = setTimeout(() => void closeClient(database.client), CANCEL_GRACE_MS)
     })
   })

@@ -33,6 +33,7 @@ export const APPLICATION_NAME = 'federation-migrate'
 const MAINTENANCE_DATABASE = 'postgres'
 const RETRY_PAUSE_MS = 200
 const KEEP_ALIVE_MS = 10_000
+const CLOSE_MS = 2000
 /** No attempt gets less than this, however little is left of the whole wait. */
 const ATTEMPT_MS = 1000
 /** A wait shorter than this is not worth telling. */
@@ -64,9 +65,12 @@ export async function withDatabase<Result>(
   }
 }
 
-/** Ends a connection; one that is lost already is no error. */
+/** Ends a connection; one that is lost already is no error, and one whose end nobody confirms is cut. */
 export async function closeClient(client: pg.Client): Promise<void> {
+  const { connection } = client as pg.Client & { readonly connection: pg.Connection }
+  const timer = setTimeout(() => connection.stream.destroy(), CLOSE_MS)
   await client.end().catch(() => undefined)
+  clearTimeout(timer)
 }
 
 async function openDatabase(

@@ -99,11 +99,24 @@ const COMMANDS_THAT_CHANGE_ROWS = ['INSERT', 'UPDATE', 'DELETE', 'MERGE']
 
 async function sendQuery<Row>(client: pg.Client, query: CompiledQuery): Promise<QueryResult<Row>> {
   const last = lastResult(
-    await client.query<Row & pg.QueryResultRow>(query.sql, [...query.parameters]),
+    await client
+      .query<Row & pg.QueryResultRow>(query.sql, [...query.parameters])
+      .catch(afterReady(client)),
   )
   return COMMANDS_THAT_CHANGE_ROWS.includes(last.command)
     ? { rows: last.rows, numAffectedRows: BigInt(last.rowCount ?? 0) }
     : { rows: last.rows }
+}
+
+/**
+ * pg passes an error on before the server has said how the transaction stands now; an empty query is
+ * answered after that.
+ */
+function afterReady(client: pg.Client): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await client.query('').catch(() => undefined)
+    throw error
+  }
 }
 
 /** Several statements in one text give several results, which pg's types don't know; the last one counts. */

@@ -8,6 +8,8 @@ import { historyTableName } from './history.ts'
 /** How the wait for the lock goes: polled, so that no backend blocks and no snapshot is held. */
 const POLL_MS = 250
 const POLL_JITTER_MS = 250
+/** How long to wait for a server to take the lock back. */
+const RELEASE_MS = 1000
 const KEY_PREFIX = 'federation-migrate:'
 const FENCE_PREFIX = 'federation-migrate at work:'
 
@@ -43,6 +45,9 @@ export async function withLock<Result>(
     throw lock.isLost ? lostError(error) : error
   } finally {
     client.off('end', onEnd)
+    // A pooler throws away a connection whose client leaves it within a transaction.
+    const released = client.query('rollback').catch(() => undefined)
+    await Promise.race([released, sleep(RELEASE_MS, undefined, { ref: false })])
     await closeClient(client)
   }
 }
@@ -56,7 +61,7 @@ export async function isLockHeld(database: Database): Promise<boolean> {
 type LockClient = Awaited<ReturnType<Database['connect']>>
 
 /** The timeouts of an idle transaction, as many as the server has: either would free the lock. */
-const OPEN_TRANSACTION = `begin;
+const OPEN_TRANSACTION = `begin isolation level read committed read only;
   select set_config(name, '0', true) from pg_settings
    where name in ('idle_in_transaction_session_timeout', 'transaction_timeout')`
 

@@ -11,7 +11,13 @@ import {
   type SessionFacts,
   type SessionWish,
 } from './session-settings.ts'
-import { isConcurrent, isRepeatable, setsLockTimeout, setsTransactionMode } from './sql-text.ts'
+import {
+  isConcurrent,
+  isRepeatable,
+  refusesToWait,
+  setsLockTimeout,
+  setsTransactionMode,
+} from './sql-text.ts'
 import type { StatementScope } from './statement-scope.ts'
 
 /** What the sessions of all migrations of a run share. */
@@ -73,27 +79,32 @@ function restart({ database, facts }: SessionContext, wish: SessionWish): string
   )
 }
 
+/** The session of a migration without a transaction. */
+export interface PlainSession extends Session {
+  /** Prepares it; to be awaited before anything is sent. */
+  readonly open: () => Promise<void>
+}
+
 /**
  * The session of a migration without a transaction. What is set for it stays until the session is reset,
  * so that nothing is set behind a pooler. A single statement that got no lock has done nothing, and is
  * sent again by itself.
  */
-export function plainSession(context: SessionContext, statements: MigrationStatements): Session {
+export function plainSession(
+  context: SessionContext,
+  statements: MigrationStatements,
+): PlainSession {
   const { database, facts } = context
   const { client } = database
   const { scope, wish, wait } = statements
   let opened: OpenedSession | undefined
   let timeoutMs = wish.lockTimeoutMs
+  let isTimeoutOurs = facts.isDirect
 
-  const prepare = async (text: string): Promise<void> => {
-    if (!facts.isDirect) return
-    if (opened === undefined) {
-      const query = openingQuery(database, facts, wish, 'session')
-      opened = (await client.query<OpenedSession>(query)).rows[0]
-      requireFence(opened)
-    }
+  const setTimeoutFor = async (text: string): Promise<void> => {
+    if (setsLockTimeout(text)) isTimeoutOurs = false
     const wantedMs = isConcurrent(text) ? 0 : wish.lockTimeoutMs
-    if (wait.lockTimeoutMs === undefined || timeoutMs === wantedMs || isInTransaction()) return
+    if (!isTimeoutOurs || timeoutMs === wantedMs || isInTransaction()) return
     await client.query(`set lock_timeout = ${wantedMs}`)
     timeoutMs = wantedMs
   }
@@ -102,9 +113,15 @@ export function plainSession(context: SessionContext, statements: MigrationState
   return {
     client,
     scope,
+    open: async () => {
+      if (!facts.isDirect) return
+      const query = openingQuery(database, facts, wish, 'session')
+      opened = (await client.query<OpenedSession>(query)).rows[0]
+      requireFence(opened)
+    },
     around: async (text, send) => {
       noteOwnTimeout(wait, text)
-      await prepare(text)
+      await setTimeoutFor(text)
       wait.tries = 1
       wait.startedAt = performance.now()
       wait.blockers = []
@@ -121,9 +138,9 @@ export function plainSession(context: SessionContext, statements: MigrationState
   }
 }
 
-/** A migration that sets its own timeout keeps it to its end. */
+/** A migration that sets its own timeout keeps it to its end; how long it waits is then not known here. */
 function noteOwnTimeout(wait: LockWait, text: string): void {
-  if (setsLockTimeout(text)) wait.lockTimeoutMs = undefined
+  if (setsLockTimeout(text) || refusesToWait(text)) wait.lockTimeoutMs = undefined
 }
 
 async function watched<Result>(

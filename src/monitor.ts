@@ -20,8 +20,6 @@ export interface WatchedStatement {
 export interface Monitor {
   /** Watches a statement until the function that this gives is called. */
   readonly watch: (statement: WatchedStatement) => () => void
-  /** Has the server cancel the statement that is watched; false where there is none, or that failed. */
-  readonly cancel: () => Promise<boolean>
   readonly close: () => Promise<void>
 }
 
@@ -37,7 +35,6 @@ const PROGRESS_AFTER_MS = 2000
  */
 export function createMonitor(database: Database, report: Report): Monitor {
   let connection: Promise<pg.Client> | undefined
-  let watchedPid: number | undefined
 
   /** Undefined where it fails; the next one tries with a new connection. */
   const ask = async <Answer>(
@@ -56,7 +53,6 @@ export function createMonitor(database: Database, report: Report): Monitor {
   return {
     watch: ({ name, pid, lockTimeoutMs, onBlockers }) => {
       const startedAt = performance.now()
-      watchedPid = pid
       let isOver = false
       let isTold = false
       const tell = (activity: string | undefined): void => {
@@ -80,16 +76,9 @@ export function createMonitor(database: Database, report: Report): Monitor {
       let timer = setTimeout(() => void lookOnce(), Math.min(FIRST_LOOK_MS, firstLookMs))
       return () => {
         isOver = true
-        watchedPid = undefined
         clearTimeout(timer)
         tell(undefined)
       }
-    },
-    cancel: async () => {
-      const pid = watchedPid
-      if (pid === undefined) return false
-      const cancelled = await ask((client) => client.query('select pg_cancel_backend($1)', [pid]))
-      return cancelled !== undefined
     },
     close: async () => {
       const client = await connection?.catch(() => undefined)

@@ -199,7 +199,13 @@ function describeFailure(attempt: Attempt, run: Run, error: unknown): MigrationE
 }
 
 async function runInTransaction(attempt: Attempt, run: Run): Promise<void> {
-  const db = createKysely(transactionSession(run, attempt, () => record(attempt, run)))
+  const beforeCommit = (): readonly string[] => [
+    run.resetSql,
+    // What COMMIT checks may take long, and wait for locks as well.
+    ...localSettings(run.database.client, run.facts, attempt.wish),
+    ...record(attempt, run),
+  ]
+  const db = createKysely(transactionSession(run, attempt, beforeCommit))
   await db.transaction().execute((transaction) => callMigration(attempt, run, transaction))
 }
 
@@ -240,18 +246,15 @@ async function callMigration(
   if (complaint !== undefined) throw complaint
 }
 
-/** What writes the history as the role and with the settings of the connection, whatever the migration set. */
+/** What writes the history, once the migration's own work is done. */
 function record(attempt: Attempt, run: Run): readonly string[] {
   if (run.rejections.length > 0) throw asError(run.rejections[0])
-  const { migration, wish, scope, startedAt } = attempt
+  const { migration, scope, startedAt } = attempt
   const durationMs = Math.round(performance.now() - startedAt)
   attempt.isRecording = true
   const { file, module } = migration
   const isAttemptRecorded = !module.transaction || run.earlierAttempts.has(file.name)
   return [
-    run.resetSql,
-    // What COMMIT checks may take long, and wait for locks as well.
-    ...localSettings(run.database.client, run.facts, wish),
     run.historySql(migration, { durationMs, statements: scope.statements() }),
     ...(isAttemptRecorded ? [forgetAttemptSql(run.database, file.name)] : []),
   ]

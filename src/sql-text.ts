@@ -78,9 +78,21 @@ export function isConcurrent(sql: string): boolean {
   return hasWord(sql, 'concurrently')
 }
 
-/** True where it decides itself how long to wait for a lock. */
+/** True where it decides for what follows how long to wait for a lock. */
 export function setsLockTimeout(sql: string): boolean {
-  return hasWord(sql, 'lock_timeout') || hasWord(sql, 'nowait')
+  if (!hasWord(sql, 'lock_timeout', "'lock_timeout'")) return false
+  return splitStatements(sql).some((statement) => {
+    const [first, second, third] = firstWords(statement, 3)
+    return (
+      (first === 'set' && (second === 'lock_timeout' || third === 'lock_timeout')) ||
+      hasWord(statement, 'set_config')
+    )
+  })
+}
+
+/** True where it does not wait for a lock at all. */
+export function refusesToWait(sql: string): boolean {
+  return hasWord(sql, 'nowait')
 }
 
 /**
@@ -92,10 +104,10 @@ export function isRepeatable(sql: string): boolean {
   return splitStatements(sql).length === 1 && !['call', 'do'].includes(first) && !isConcurrent(sql)
 }
 
-function hasWord(sql: string, word: string): boolean {
+function hasWord(sql: string, ...words: readonly string[]): boolean {
   // Reading the tokens of a long text takes a while; hardly any has the word at all.
-  if (!sql.toLowerCase().includes(word)) return false
-  for (const { text } of tokens(sql)) if (text.toLowerCase() === word) return true
+  if (!words.some((word) => sql.toLowerCase().includes(word))) return false
+  for (const { text } of tokens(sql)) if (words.includes(text.toLowerCase())) return true
   return false
 }
 

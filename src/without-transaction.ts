@@ -6,13 +6,14 @@ import {
   startAttemptSql,
 } from './attempts.ts'
 import type { Database } from './database.ts'
-import { createKysely, type Session } from './dialect.ts'
+import { createKysely } from './dialect.ts'
 import { MigrationError } from './errors.ts'
 import type { Direction, Report } from './events.ts'
 import { isConnectionLost } from './failure.ts'
 import { indexMentions } from './index-mentions.ts'
 import { findLeftovers, type LeftoverIndex } from './leftover-indexes.ts'
 import type { MigrationAttempt, MigrationDatabase } from './migration.ts'
+import type { PlainSession } from './migration-session.ts'
 import { isAtomic } from './sql-text.ts'
 import type { StatementScope } from './statement-scope.ts'
 
@@ -21,7 +22,7 @@ export interface LooseMigration {
   readonly name: string
   readonly direction: Direction
   readonly scope: StatementScope
-  readonly session: Session
+  readonly session: PlainSession
   /** What is known of it where it was interrupted before. */
   readonly earlier: MigrationAttempt | undefined
   /** `user@host` of who runs it. */
@@ -53,6 +54,7 @@ export async function runWithoutTransaction(
   const beforeStatement = createRecorder(database, migration)
   const db = createKysely({ ...session, beforeStatement })
   try {
+    await session.open()
     await db.connection().execute((connection) => migration.call(connection))
     if (client.getTransactionStatus() !== IDLE) {
       throw new MigrationError('migration_failed', `${name} left a transaction open`, {
@@ -60,7 +62,8 @@ export async function runWithoutTransaction(
       })
     }
     await refuseInvalidIndexes(database, migration)
-    await client.query(migration.record().join('; '))
+    await client.query(recordingSql(database, migration))
+    await client.query(migration.resetSql)
   } catch (error) {
     // What follows on this connection (the generated types) starts clean; a lost one says so itself.
     await client
@@ -69,6 +72,22 @@ export async function runWithoutTransaction(
       .catch(() => undefined)
     throw error
   }
+}
+
+/**
+ * One transaction, as the role of the connection and allowed to write, whatever the migration set. What
+ * else it set is reset only afterwards: with that the fence goes, which tells others that this is still at
+ * work. Work of hours is not lost for want of a lock: it waits.
+ */
+function recordingSql({ client, role }: Database, { record }: LooseMigration): string {
+  return [
+    'begin read write',
+    'set local session authorization default',
+    `set local role ${client.escapeIdentifier(role)}`,
+    'set local lock_timeout = 0',
+    ...record(),
+    'commit',
+  ].join('; ')
 }
 
 /** The server's word for a session outside any transaction (PostgreSQL documentation, ReadyForQuery). */

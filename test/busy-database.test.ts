@@ -219,6 +219,69 @@ $`,
       expect(stderr).to.contain('it left nothing behind')
     })
 
+    it('sets no limit to CONCURRENTLY, also where a statement before would not wait', async () => {
+      await database.query('create table rooms (id integer)')
+      await write(
+        `await ${send('select from rooms for update nowait')}
+  await ${send('create index concurrently visits_id on visits (id)')}`,
+        CONFIG,
+      )
+      const blocker = await connect()
+      await blocker.query('begin; delete from visits')
+      const running = up('--lock-timeout', '0.2')
+      await until(WAITING.replace('alter table', 'concurrently'))
+      await sleep(700)
+      await blocker.query('commit')
+      const { exitCode, stderr } = await running
+      expect(exitCode, stderr).to.equal(0)
+    })
+
+    it('is not blocked by the runner itself, whatever isolation is the default', async () => {
+      await database.query(
+        `alter database "${database.name}" set default_transaction_isolation = 'repeatable read'`,
+      )
+      await write(`await ${send('create index concurrently visits_id on visits (id)')}`, CONFIG)
+      const { exitCode, stderr } = await up()
+      expect(exitCode, stderr).to.equal(0)
+    })
+
+    it('lets Kysely’s own transaction set its mode first, and keeps its settings after a rollback', async () => {
+      await write(
+        `await db.transaction().execute(async (trx) => {
+    await sql\`set transaction isolation level serializable\`.execute(trx)
+    await sql\`create table undone ()\`.execute(trx)
+    throw new Error('undo it')
+  }).catch(() => undefined)
+  await ${send('create table seen as select current_setting($$lock_timeout$$) as lock, current_setting($$application_name$$) as name')}`,
+        CONFIG,
+      )
+      const { exitCode, stderr } = await up('--lock-timeout', '7')
+      expect(exitCode, stderr).to.equal(0)
+      expect(await database.query('select * from seen')).to.eql([
+        { lock: '7s', name: 'federation-migrate 001_rooms' },
+      ])
+      expect(await database.query(`select to_regclass('undone') as undone`)).to.eql([
+        { undone: null },
+      ])
+    })
+
+    it('knows after an error how its own transaction stands', async () => {
+      await write(
+        `for (let i = 0; i < 20; i++) {
+    await ${send('begin')}
+    await ${send('savepoint before')}
+    await ${send('select 1 / 0')}.catch(() => undefined)
+    await ${send('rollback to savepoint before')}
+    await ${send('insert into visits select max(id) + 1 from visits')}
+    await ${send('commit')}
+  }`,
+        CONFIG,
+      )
+      const { exitCode, stderr } = await up()
+      expect(exitCode, stderr).to.equal(0)
+      expect(stderr).not.to.contain('Warning')
+    })
+
     it('does not repeat what stands in a transaction of its own', async () => {
       await write(
         `await ${send('begin')}\n  await ${send('insert into visits values (100)')}\n  ${ALTER}`,

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
+import pg from 'pg'
+import { requestCancel } from '../src/cancel-request.ts'
 import { type EmbeddedServer, startServer, stopServer } from '../src/embedded/server.ts'
 import { createAuthority } from './support/certificate.ts'
 import { queryUrl } from './support/database.ts'
@@ -272,6 +274,23 @@ Hint: Start the server, or check DB_HOST and DB_PORT; DB_CONNECT_TIMEOUT sets ho
       await succeed(tls('require'))
       await succeed(tls('verify-full', join(project.root, 'ca.pem')))
       await succeed(tls('verify-full', 'ca.pem'))
+    })
+
+    it('lets a statement be cancelled', async () => {
+      for (const ssl of [false, { rejectUnauthorized: false }] as const) {
+        const client = new pg.Client({ connectionString: adminUrl, ssl })
+        await client.connect()
+        try {
+          const sleeping = client
+            .query('select pg_sleep(30)')
+            .catch((error: unknown) => (error as pg.DatabaseError).code)
+          await sleep(200)
+          requestCancel(client)
+          expect(await sleeping).to.equal('57014')
+        } finally {
+          await client.end()
+        }
+      }
     })
 
     it('is used where it is asked for', async () => {

@@ -211,8 +211,11 @@ describe('isConcurrent', () => {
 describe('setsLockTimeout', () => {
   for (const [sql, expected] of [
     ["set local lock_timeout = '10s'", true],
-    ['lock table t in share mode NOWAIT', true],
-    ["select 'nowait'", false],
+    ["SET lock_timeout TO '1s'", true],
+    ["select 1; select set_config('lock_timeout', '1s', false)", true],
+    ['lock table t in share mode NOWAIT', false],
+    ["alter role app set lock_timeout = '1s'", false],
+    ['show lock_timeout', false],
     ['select 1', false],
   ] as const) {
     it(`is ${expected} for ${sql}`, () => {
