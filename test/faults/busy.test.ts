@@ -5,7 +5,7 @@ import { migrationSource } from '../support/project.ts'
 import { planMigration, type PlannedMigration, send } from './support/plan.ts'
 import type { Running } from './support/program.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { sized } from './support/size.ts'
+import { itAtFullSize, sized } from './support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 import { until } from './support/until.ts'
 
@@ -176,17 +176,20 @@ describe('faults: a database in use', function () {
     await expectStory(scene, { applied: [FIRST.name, COLUMN.name] })
   })
 
-  it('gives up after --lock-retries, names who is in the way, and leaves nothing', async () => {
-    await open(COLUMN)
-    const blocker = await openReader()
-    const flags = ['--lock-timeout', '0.5', '--lock-retries', '1']
-    const { exitCode, stderr } = await scene.run([...UP, ...flags])
-    expect(exitCode, stderr).to.equal(1)
-    expect(stderr).to.match(/could not get a lock within 0\.5 s, tried 2 times in \d+ s/)
-    expect(stderr).to.include(`pid ${blocker.pid}`)
-    expect(stderr).to.include('rolled back: it left nothing behind')
-    await expectStory(scene, { applied: [FIRST.name] })
-    await blocker.client.query('commit')
-    await expectToGoOn(scene)
-  })
+  itAtFullSize(
+    'gives up after --lock-retries, names who is in the way, and leaves nothing',
+    async () => {
+      await open(COLUMN)
+      const blocker = await openReader()
+      const flags = ['--lock-timeout', '0.5', '--lock-retries', '1']
+      const { exitCode, stderr } = await scene.run([...UP, ...flags])
+      expect(exitCode, stderr).to.equal(1)
+      expect(stderr).to.match(/could not get a lock within 0\.5 s, tried 2 times in \d+ s/)
+      expect(stderr).to.include(`pid ${blocker.pid}`)
+      expect(stderr).to.include('rolled back: it left nothing behind')
+      await expectStory(scene, { applied: [FIRST.name] })
+      await blocker.client.query('commit')
+      await expectToGoOn(scene)
+    },
+  )
 })

@@ -7,7 +7,7 @@ import { sized } from './support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 import { until } from './support/until.ts'
 
-const KILLS = sized(8, 100)
+const KILLS = sized(4, 100)
 
 const ROLLBACK = ['rollback', '--all', '--no-codegen'] as const
 

@@ -41,7 +41,7 @@ describe(`faults: ${RUNNERS} runners at once`, function () {
     await expectStory(scene, { applied: scene.plan.map(({ name }) => name) })
   })
 
-  it('are refused with 5 where they may not wait, while one of them works', async () => {
+  itAtFullSize('are refused with 5 where they may not wait, while one of them works', async () => {
     scene = await createScene([GATED])
     await scene.database.query(GATE)
     const runners = startAll('--lock-wait', '0')

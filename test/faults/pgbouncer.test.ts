@@ -128,7 +128,7 @@ describe(`faults: PgBouncer in transaction mode${program === undefined ? ' (skip
     await expectStory(scene, { applied: names(3), isPooled: true })
   })
 
-  it('ends while a migration is applied: nothing of it stays', async () => {
+  itAtFullSize('ends while a migration is applied: nothing of it stays', async () => {
     await scene.run([...UP, '--to', '1'], pool.url)
     await installPause(scene.database)
     await pauseAt(scene.database, 2)

@@ -141,7 +141,7 @@ async function listObjects(client: pg.Client): Promise<readonly string[]> {
   const { rows } = await client.query<{ object: string }>(
     `with relations as (
        select oid, relname, relkind from pg_class
-        where relnamespace = 'public'::regnamespace and relname !~ '^migration_(history|attempts)')
+        where relnamespace = 'public'::regnamespace and relname !~ '^migration_(history|attempt)')
      select relname as object from relations
      union all
      select format('%s.%s', relname, attname) from relations join pg_attribute on attrelid = oid
