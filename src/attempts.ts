@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
-import type { Database } from './database.ts'
+import { type Database, ownTableName } from './database.ts'
 import type { ResolvedText } from './index-targets.ts'
 import { MigrationError } from './errors.ts'
 import {
@@ -11,13 +11,13 @@ import {
 } from './migration.ts'
 
 /** The name of the table of attempts, quoted, with its schema. */
-export function attemptsTableName({ client, schema }: Database): string {
-  return `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(ATTEMPTS_TABLE)}`
+export function attemptsTableName(database: Database): string {
+  return ownTableName(database, ATTEMPTS_TABLE)
 }
 
 /** The name of the table of what they sent, quoted, with its schema. */
-export function attemptStatementsTableName({ client, schema }: Database): string {
-  return `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(ATTEMPT_STATEMENTS_TABLE)}`
+export function attemptStatementsTableName(database: Database): string {
+  return ownTableName(database, ATTEMPT_STATEMENTS_TABLE)
 }
 
 /** True where both tables of attempts exist. */

@@ -26,6 +26,11 @@ export interface Database {
   readonly connectAtOnce: () => Promise<pg.Client>
 }
 
+/** The name of a table of this tool's own, quoted, with its schema. */
+export function ownTableName({ client, schema }: Database, table: string): string {
+  return `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(table)}`
+}
+
 /** How this tool shows in pg_stat_activity. */
 export const APPLICATION_NAME = 'federation-migrate'
 

@@ -6,7 +6,7 @@ import {
   attemptsTableName,
   selectAttemptsSql,
 } from './attempts.ts'
-import type { Database } from './database.ts'
+import { type Database, ownTableName } from './database.ts'
 import { MigrationError } from './errors.ts'
 import {
   type AppliedMigration,
@@ -36,8 +36,7 @@ export interface HistoryRow {
 
 /** The history table's name, quoted, with its schema. */
 export function historyTableName(database: Database): string {
-  const { client, schema } = database
-  return `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(HISTORY_TABLE)}`
+  return ownTableName(database, HISTORY_TABLE)
 }
 
 /** True where the history table exists. */

@@ -12,6 +12,7 @@ import { attemptsIn } from '../interruption.ts'
 import type { History, MigrationFile } from '../migration.ts'
 import type { MigrationRun } from '../migrator.ts'
 import { planUp } from '../plan.ts'
+import type { RunOptions } from '../run-migration.ts'
 import { listTopLevel } from '../schema-objects.ts'
 import { compareHistory, historyProblems, type MigrationEntry } from '../state.ts'
 
@@ -92,7 +93,7 @@ export async function applyLocked(
   to: string | undefined,
   loaded: readonly LoadedMigration[],
 ): Promise<MigrationRun> {
-  const { config, report } = context
+  const { config } = context
   const history = await readHistory(database)
   const pending = await decidePending(database, folder, history, to)
   const loadedByName = new Map(loaded.map((migration) => [migration.file.name, migration]))
@@ -106,15 +107,7 @@ export async function applyLocked(
   await ensureHistory(database, await listTopLevel(database))
   const migrations = pending.flatMap(({ name }) => loadedByName.get(name) ?? [])
   return runMigrations(database, migrations, {
-    direction: 'up',
-    lockTimeoutMs: config.lockTimeoutMs,
-    lockRetries: config.lockRetries,
-    interrupts: context.interrupts,
-    report,
-    client: context.client,
-    lockWaitMs: config.lockWaitMs,
-    earlierAttempts: attemptsIn('up', history.attempts),
-    onUnhandledRejection: context.onUnhandledRejection,
+    ...runSettings(context, 'up', history),
     historySql: ({ file }, facts) =>
       insertHistorySql(database, {
         name: file.name,
@@ -127,6 +120,26 @@ export async function applyLocked(
         toolVersion: context.toolVersion,
       }),
   })
+}
+
+/** What a run takes from its command's context and from the history, whichever its direction. */
+export function runSettings(
+  { config, interrupts, report, client, onUnhandledRejection }: RunContext,
+  direction: Direction,
+  { attempts }: History,
+): Omit<RunOptions, 'historySql'> {
+  const { lockTimeoutMs, lockRetries, lockWaitMs } = config
+  return {
+    direction,
+    lockTimeoutMs,
+    lockRetries,
+    lockWaitMs,
+    earlierAttempts: attemptsIn(direction, attempts),
+    client,
+    interrupts,
+    report,
+    onUnhandledRejection,
+  }
 }
 
 /** The error of a run that stopped: the failure itself, what was done before it, what was not tried. */

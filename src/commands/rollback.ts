@@ -5,14 +5,13 @@ import { type Database, withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
 import { readMigrationFiles } from '../files.ts'
 import { deleteHistorySql, readHistory } from '../history.ts'
-import { attemptsIn } from '../interruption.ts'
 import { withLock } from '../lock.ts'
 import type { MigrationFile } from '../migration.ts'
 import { type MigrationRun, runMigrations } from '../migrator.ts'
 import { planRollback, type RollbackScope } from '../plan.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { compareHistory } from '../state.ts'
-import { runFailure, writeTypesAfter } from './apply.ts'
+import { runFailure, runSettings, writeTypesAfter } from './apply.ts'
 import { typesLocation } from './types-location.ts'
 
 /** How to roll back. */
@@ -60,8 +59,8 @@ async function rollBack(
   files: readonly MigrationFile[],
   scope: RollbackScope,
 ): Promise<MigrationRun> {
-  const { applied, attempts } = await readHistory(database)
-  const targets = planRollback(compareHistory(files, applied, attempts), scope)
+  const history = await readHistory(database)
+  const targets = planRollback(compareHistory(files, history.applied, history.attempts), scope)
   const loaded = await loadMigrations(targets.map(({ file }) => file))
   const irreversible = loaded.filter(({ module }) => module.down === undefined)
   if (irreversible.length > 0) {
@@ -77,15 +76,7 @@ async function rollBack(
     )
   }
   return runMigrations(database, loaded, {
-    direction: 'down',
-    lockTimeoutMs: context.config.lockTimeoutMs,
-    lockRetries: context.config.lockRetries,
-    interrupts: context.interrupts,
-    report: context.report,
-    client: context.client,
-    lockWaitMs: context.config.lockWaitMs,
-    earlierAttempts: attemptsIn('down', attempts),
-    onUnhandledRejection: context.onUnhandledRejection,
+    ...runSettings(context, 'down', history),
     historySql: ({ file }) => deleteHistorySql(database, file.name),
   })
 }
