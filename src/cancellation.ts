@@ -13,7 +13,7 @@ const CANCEL_GRACE_MS = 5000
  */
 export function awaitCancellation(
   name: string,
-  { database, interrupts }: SessionContext,
+  { database, interrupts }: Pick<SessionContext, 'database' | 'interrupts'>,
 ): { readonly cancelled: Promise<never>; readonly dispose: () => void } {
   const { cancel } = interrupts
   let stopListening = (): void => undefined
@@ -25,6 +25,8 @@ export function awaitCancellation(
       timer = setTimeout(() => void closeClient(database.client), CANCEL_GRACE_MS)
     })
   })
+  // It may come before anybody waits for it: whoever does then hears of it.
+  cancelled.catch(() => undefined)
   return {
     cancelled,
     dispose: () => {

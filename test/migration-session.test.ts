@@ -1,12 +1,14 @@
 import process from 'node:process'
 import { expect } from 'chai'
 import pg from 'pg'
+import { awaitCancellation } from '../src/cancellation.ts'
 import { loadMigrations } from '../src/compile.ts'
 import type { Database } from '../src/database.ts'
 import type { ProgressEvent } from '../src/events.ts'
 import { ensureHistory } from '../src/history.ts'
 import type { MigrationRun } from '../src/migrator.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { rejectionOf } from './support/errors.ts'
 import { migrationFile } from './support/history.ts'
 import {
   createTestProject,
@@ -155,5 +157,25 @@ describe('the session of a migration', () => {
       [{ setting: '0' }],
     )
     expect(await settings()).to.deep.equal(before)
+  })
+
+  it('may be cancelled before anybody waits for that, and nothing is rejected unseen', async () => {
+    const cancel = new AbortController()
+    const rejections: unknown[] = []
+    const listen = (reason: unknown): unknown => rejections.push(reason)
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', listen)
+    try {
+      const interrupts = { ...NO_INTERRUPTS, cancel: cancel.signal }
+      const { cancelled, dispose } = awaitCancellation('001_a', { database, interrupts })
+      cancel.abort('SIGINT')
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      dispose()
+      expect(rejections).to.eql([])
+      expect((await rejectionOf(cancelled)).message).to.equal('001_a was cancelled by SIGINT')
+    } finally {
+      process.off('unhandledRejection', listen)
+      for (const other of others) process.on('unhandledRejection', other)
+    }
   })
 })
