@@ -17,7 +17,7 @@ const LAYERS = [
     files: `
       attempts awaited-builder cancel-request cancellation changed-file codegen column-parsers compile database dialect
       docker embedded/[^/]+ failure federation-db files folder git history index-targets leftover-indexes lock lock-retry
-      migration-session migrator monitor run-migration
+      migration-session migrator monitor own-transaction run-migration
       schema-objects session-settings source-location statement-preview statement-scope types-generator without-transaction`,
     siblings: true,
   },

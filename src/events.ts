@@ -10,6 +10,7 @@ export type ProgressEvent =
   | { readonly type: 'lock-wait-ended' }
   /** `objects` in words, for example `8 tables, 1 function`; sent before the first of them is dropped. */
   | { readonly type: 'dropping'; readonly database: string; readonly objects: string }
+  | { readonly type: 'drop-ended' }
   | { readonly type: 'index-dropping'; readonly index: string; readonly migration: string }
   | { readonly type: 'migration-started'; readonly name: string; readonly direction: Direction }
   | {

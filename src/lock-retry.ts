@@ -27,13 +27,18 @@ export interface LockWait {
   blockers: readonly Blocker[]
 }
 
-/** SQLSTATE lock_not_available (PostgreSQL documentation, appendix A): lock_timeout passed, or NOWAIT. */
+/** SQLSTATEs (PostgreSQL documentation, appendix A): lock_timeout passed, or NOWAIT; two waited for each other. */
 const LOCK_NOT_AVAILABLE = '55P03'
+const DEADLOCK_DETECTED = '40P01'
 
-/** True where a lock was not to be had in time, also where that is only the cause of the error. */
-export function isLockTimeout(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return error.code === LOCK_NOT_AVAILABLE
-  return error instanceof Error && error.cause !== undefined && isLockTimeout(error.cause)
+/** True where a lock was not to be had, also where that is only the cause of the error. */
+export function isLockFailure(error: unknown): boolean {
+  return hasSqlState(error, LOCK_NOT_AVAILABLE) || hasSqlState(error, DEADLOCK_DETECTED)
+}
+
+function hasSqlState(error: unknown, sqlState: string): boolean {
+  if (error instanceof pg.DatabaseError) return error.code === sqlState
+  return error instanceof Error && error.cause !== undefined && hasSqlState(error.cause, sqlState)
 }
 
 /** A wait that begins with its first try. */
@@ -85,17 +90,23 @@ function blockerDetails(blockers: readonly Blocker[]): readonly string[] {
 export function blockedFailure(failed: MigrationError, wait: LockWait): MigrationError {
   const { name, startedAt, lockTimeoutMs, tries, blockers } = wait
   const seconds = Math.round((performance.now() - startedAt) / 1000)
-  const within = lockTimeoutMs === undefined ? '' : ` within ${lockTimeoutMs / 1000} s`
+  const isDeadlock = hasSqlState(failed, DEADLOCK_DETECTED)
+  const within =
+    isDeadlock || lockTimeoutMs === undefined ? '' : ` within ${lockTimeoutMs / 1000} s`
   const tried = tries === 1 ? 'tried once' : `tried ${tries} times in ${seconds} s`
   const session = blockers.find(({ pid }) => pid !== 0)
   const end =
     session === undefined
       ? ''
       : `, or end the session in the way: select pg_terminate_backend(${session.pid})`
-  return new MigrationError('blocked', `${name}: could not get a lock${within}, ${tried}`, {
-    hint: `Run it again when less is going on, give it more time with --lock-timeout SECONDS or --lock-retries N${end}`,
-    details: [...failed.details, ...blockerDetails(blockers)],
-    data: { ...failed.data, tries, blockers },
-    cause: failed.cause,
-  })
+  return new MigrationError(
+    'blocked',
+    `${name}: could not get ${isDeadlock ? 'its locks without a deadlock' : `a lock${within}`}, ${tried}`,
+    {
+      hint: `Run it again when less is going on, give it more time with --lock-timeout SECONDS or --lock-retries N${end}`,
+      details: [...failed.details, ...blockerDetails(blockers)],
+      data: { ...failed.data, tries, blockers },
+      cause: failed.cause,
+    },
+  )
 }

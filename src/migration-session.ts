@@ -1,10 +1,12 @@
 import type { Database } from './database.ts'
 import type { Around, Session } from './dialect.ts'
 import { MigrationError } from './errors.ts'
-import type { Report } from './events.ts'
-import { isLockTimeout, type LockWait, type Patience, pauseBeforeRetry } from './lock-retry.ts'
-import type { Monitor } from './monitor.ts'
+import type { Direction, Report } from './events.ts'
+import { onAbort } from './interrupts.ts'
+import { isLockFailure, type LockWait, type Patience, pauseBeforeRetry } from './lock-retry.ts'
+import { createMonitor, type Monitor } from './monitor.ts'
 import {
+  inspectSession,
   localSettings,
   type OpenedSession,
   openingQuery,
@@ -26,6 +28,47 @@ export interface SessionContext extends Patience {
   readonly facts: SessionFacts
   readonly monitor: Monitor
   readonly report: Report
+}
+
+/** Makes what the sessions of a run share, hands it to `use`, and closes it whatever happens. */
+export async function withSessions<Result>(
+  database: Database,
+  { lockTimeoutMs, lockRetries, interrupts }: Patience,
+  report: Report,
+  use: (context: SessionContext) => Promise<Result>,
+): Promise<Result> {
+  const monitor = createMonitor(database, report)
+  try {
+    const facts = await inspectSession(database.client)
+    return await use({ lockTimeoutMs, lockRetries, interrupts, database, facts, monitor, report })
+  } finally {
+    await monitor.close()
+  }
+}
+
+/** Says that what runs now is let finish, once a first signal comes; gives a way to stop listening. */
+export function announceStop(
+  { interrupts, report }: SessionContext,
+  what: {
+    readonly wish: SessionWish
+    readonly direction: Direction
+    readonly isInTransaction: boolean
+  },
+): () => void {
+  const { stop } = interrupts
+  const { wish, direction, isInTransaction } = what
+  const startedAt = performance.now()
+  return onAbort(stop, () => {
+    report({
+      type: 'stopping',
+      signal: String(stop.reason),
+      name: wish.name,
+      direction,
+      runningMs: performance.now() - startedAt,
+      statementTimeoutMs: wish.statementTimeoutMs,
+      isInTransaction,
+    })
+  })
 }
 
 /** One migration, as its session sees it. */
@@ -131,7 +174,7 @@ export function plainSession(
         try {
           return await watched(context, wish, wait, opened?.pid, send)
         } catch (error) {
-          const isWorthIt = canRepeat && !isInTransaction() && isLockTimeout(error)
+          const isWorthIt = canRepeat && !isInTransaction() && isLockFailure(error)
           if (!isWorthIt || !(await pauseBeforeRetry(wait, context, context.report))) throw error
         }
       }

@@ -21,7 +21,7 @@ import { createKysely } from './dialect.ts'
 import { MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
 import { HISTORY_TABLE, migrationNumber } from './migration.ts'
-import { createMonitor } from './monitor.ts'
+import { withSessions } from './migration-session.ts'
 import {
   asError,
   type CompletedMigration,
@@ -30,7 +30,7 @@ import {
   runMigration,
   type RunOptions,
 } from './run-migration.ts'
-import { inspectSession, RESET_SESSION } from './session-settings.ts'
+import { RESET_SESSION } from './session-settings.ts'
 
 /** The whole truth of a run: what is done, what failed, what was not tried. */
 export interface MigrationRun {
@@ -59,25 +59,24 @@ export async function runMigrations(
   const completed: CompletedMigration[] = []
   const begun = new Set<string>()
   const { stop } = options.interrupts
-  const monitor = createMonitor(database, options.report)
   let failure: MigrationRun['failure']
   try {
     refuseAwaitedBuilders(createKysely({ client: database.client, scope: undefined }))
-    const facts = await inspectSession(database.client)
-    const run: Run = { ...options, database, facts, monitor, resetSql: RESET_SESSION, rejections }
-    // Before any begins: what this fails with is no failure of theirs.
-    if (migrations.some(({ module }) => !module.transaction)) await ensureAttempts(database)
-    for (const group of groupsOfEqualWidth(migrations)) {
-      failure = await runGroup(group, options.direction, async (migration) => {
-        if (stop.aborted) throw stoppedError(stop)
-        begun.add(migration.file.name)
-        completed.push(await runMigration(migration, run))
-      })
-      if (failure !== undefined) break
-    }
+    await withSessions(database, options, options.report, async (sessions) => {
+      const run: Run = { ...options, ...sessions, resetSql: RESET_SESSION, rejections }
+      // Before any begins: what this fails with is no failure of theirs.
+      if (migrations.some(({ module }) => !module.transaction)) await ensureAttempts(database)
+      for (const group of groupsOfEqualWidth(migrations)) {
+        failure = await runGroup(group, options.direction, async (migration) => {
+          if (stop.aborted) throw stoppedError(stop)
+          begun.add(migration.file.name)
+          completed.push(await runMigration(migration, run))
+        })
+        if (failure !== undefined) break
+      }
+    })
   } finally {
     stopListening()
-    await monitor.close()
   }
 
   const last = completed.at(-1)

@@ -16,9 +16,9 @@ const ERASE_LINE = '\r\u001b[K'
 /** Has a terminal cut a line that is too long for it (DECAWM): a second row would stay behind. */
 const cut = (text: string): string => `\u001b[?7l${text}\u001b[?7h`
 
-/** What takes its time: a migration, the wait for another runner. */
+/** What takes its time: a migration, the drop of a clean, the wait for another runner. */
 interface Ongoing {
-  readonly type: 'migration-started' | 'waiting-for-lock' | 'index-dropping'
+  readonly type: 'migration-started' | 'waiting-for-lock' | 'dropping' | 'index-dropping'
   readonly startedAt: number
   label: string
   /** What it is at. */
@@ -91,6 +91,11 @@ export function createProgress(view: View, output: ProgressOutput): Report {
         if (!output.isTerminal) output.write(`${label} …\n`)
         break
       }
+      case 'dropping':
+        stop()
+        output.write(`Dropping all that is in database ${event.database}: ${event.objects}\n`)
+        start(event.type, '  the drop')
+        break
       case 'stopping': {
         const stillOngoing = ongoing
         stop()
@@ -134,6 +139,7 @@ type PlainEvent = Exclude<
   ProgressEvent,
   {
     type:
+      | 'dropping'
       | 'index-dropping'
       | 'migration-started'
       | 'migration-activity'
@@ -159,10 +165,9 @@ function eventLines(view: View, event: PlainEvent): readonly string[] {
       return [`Waiting for ${event.address} (${event.reason}) …`]
     case 'database-created':
       return [`Created database ${event.database}`]
+    case 'drop-ended':
     case 'lock-wait-ended':
       return []
-    case 'dropping':
-      return [`Dropping all that is in database ${event.database}: ${event.objects}`]
     case 'migration-finished': {
       const mark = event.direction === 'up' ? '↑' : '↓'
       return [

@@ -7,10 +7,9 @@ import type { Direction, Report } from './events.ts'
 import { forgetAttemptSql, isAttemptGone } from './attempts.ts'
 import { causeOf, isConnectionLost, migrationFailure } from './failure.ts'
 import { retryAdvice } from './interruption.ts'
-import { onAbort } from './interrupts.ts'
 import {
   blockedFailure,
-  isLockTimeout,
+  isLockFailure,
   type LockWait,
   type Patience,
   pauseBeforeRetry,
@@ -19,7 +18,12 @@ import {
 } from './lock-retry.ts'
 import { dropLeftovers } from './leftover-indexes.ts'
 import type { MigrationAttempt, MigrationDatabase } from './migration.ts'
-import { plainSession, type SessionContext, transactionSession } from './migration-session.ts'
+import {
+  announceStop,
+  plainSession,
+  type SessionContext,
+  transactionSession,
+} from './migration-session.ts'
 import { localSettings, type SessionWish } from './session-settings.ts'
 import { createStatementScope, type StatementScope } from './statement-scope.ts'
 import {
@@ -82,18 +86,10 @@ export async function runMigration(
   const earlier = run.earlierAttempts.get(name)
   if (earlier !== undefined) await dropLeftovers(run, earlier)
   report({ type: 'migration-started', name, direction })
-  const startedAt = performance.now()
-  const { stop } = run.interrupts
-  const stopListening = onAbort(stop, () => {
-    report({
-      type: 'stopping',
-      signal: String(stop.reason),
-      name,
-      direction,
-      runningMs: performance.now() - startedAt,
-      statementTimeoutMs: wish.statementTimeoutMs,
-      isInTransaction: migration.module.transaction,
-    })
+  const stopListening = announceStop(run, {
+    wish,
+    direction,
+    isInTransaction: migration.module.transaction,
   })
   try {
     return await tryMigration(migration, run, wish, wait)
@@ -177,7 +173,7 @@ async function isTriedAgain(attempt: Attempt, run: Run, error: unknown): Promise
   const { migration, wait } = attempt
   const isWorthIt =
     migration.module.transaction &&
-    isLockTimeout(causeOf(error, attempt.scope.firstFailure())) &&
+    isLockFailure(causeOf(error, attempt.scope.firstFailure())) &&
     !isUnawaited(attempt, run, error)
   return isWorthIt && (await pauseBeforeRetry(wait, run, run.report))
 }
@@ -197,7 +193,7 @@ function describeFailure(attempt: Attempt, run: Run, error: unknown): MigrationE
     location: migration.locate(error),
     isUnawaited: isUnawaited(attempt, run, error),
   })
-  const isBlocked = isLockTimeout(causeOf(error, firstFailure)) && !isUnawaited(attempt, run, error)
+  const isBlocked = isLockFailure(causeOf(error, firstFailure)) && !isUnawaited(attempt, run, error)
   if (!isBlocked) return failed
   const { stop } = run.interrupts
   return stop.aborted ? stoppedFailure(failed, wait, stop) : blockedFailure(failed, wait)

@@ -1,5 +1,6 @@
 import { attemptStatementsTableName, attemptsTableName, hasAttempts } from './attempts.ts'
 import type { Database } from './database.ts'
+import { MigrationError, withDetails } from './errors.ts'
 import { hasHistory, historyTableName, readOrigin } from './history.ts'
 
 /** An object of the database as PostgreSQL names it: `{ type: 'table', identity: 'public.visits' }`. */
@@ -71,36 +72,62 @@ export async function planClean(database: Database): Promise<CleanPlan> {
   return planBeyond(database, await readOrigin(database))
 }
 
+/** What carries a clean out. */
+export interface CleanSteps {
+  /** Hears what will be dropped, before any of it is. */
+  readonly onPlan: (drops: readonly SchemaObject[]) => void
+  /** Runs the statements in one transaction. */
+  readonly transact: (statements: readonly string[]) => Promise<void>
+}
+
 /**
- * Drops what the plan says, and tells what was dropped and what is still there; `onPlan` hears of it
- * before. The history (with the attempts) is emptied
- * first and dropped last: if this is cut short, no row speaks of what is gone, and the next `clean`
- * still knows what was there in the beginning.
+ * Drops what the plan says, and tells what was dropped and what is still there. The history (with the
+ * attempts) is emptied first and dropped last: if this is cut short, no row speaks of what is gone, and
+ * the next `clean` still knows what was there in the beginning. A failure tells what was dropped before.
  */
 export async function executeClean(
   database: Database,
-  onPlan: (drops: readonly SchemaObject[]) => void,
+  { onPlan, transact }: CleanSteps,
 ): Promise<CleanPlan> {
-  const { client } = database
-  const history = historyTableName(database)
   const origin = await readOrigin(database)
   const { drops } = await planBeyond(database, origin)
-  const attempts = attemptsTableName(database)
-  const sent = attemptStatementsTableName(database)
   onPlan(drops)
-  if (await hasHistory(database)) await client.query(`delete from ${history}`)
-  // One text of several statements is one transaction.
-  if (await hasAttempts(database))
-    await client.query(`delete from ${attempts}; delete from ${sent}`)
-  for (let start = 0; start < drops.length; start += BATCH) {
-    const statements = drops.slice(start, start + BATCH).map(dropStatement)
-    // One text of several statements is one transaction.
-    await client.query(statements.join(';\n'))
+  const forget = await forgetStatements(database)
+  let dropped = 0
+  try {
+    while (dropped < drops.length) {
+      const batch = drops.slice(dropped, dropped + BATCH)
+      await transact([...(dropped === 0 ? forget : []), ...batch.map(dropStatement)])
+      dropped += batch.length
+    }
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error
+    throw withDetails(error, [
+      dropped === 0
+        ? 'rolled back: nothing was dropped'
+        : `dropped before: ${countObjects(drops.slice(0, dropped))}`,
+    ])
   }
-  await client.query(`drop table if exists ${history}, ${attempts}, ${sent}`)
+  await transact([`drop table if exists ${ownTableNames(database).join(', ')}`])
   // Looked up again: what depended on something that was dropped went with it.
   const { kept } = await planBeyond(database, origin)
   return { drops, kept }
+}
+
+function ownTableNames(database: Database): readonly string[] {
+  return [
+    historyTableName(database),
+    attemptsTableName(database),
+    attemptStatementsTableName(database),
+  ]
+}
+
+async function forgetStatements(database: Database): Promise<readonly string[]> {
+  const history = (await hasHistory(database)) ? [historyTableName(database)] : []
+  const attempts = (await hasAttempts(database))
+    ? [attemptsTableName(database), attemptStatementsTableName(database)]
+    : []
+  return [...history, ...attempts].map((table) => `delete from ${table}`)
 }
 
 /**
@@ -149,13 +176,7 @@ async function identify(database: Database, objects: string): Promise<readonly O
       where i.identity is not null
         and o.objid <> all (array(select coalesce(to_regclass(own)::oid, 0) from unnest($1::text[]) own))
       order by i.type, i.identity`,
-    [
-      [
-        historyTableName(database),
-        attemptsTableName(database),
-        attemptStatementsTableName(database),
-      ],
-    ],
+    [ownTableNames(database)],
   )
   return rows
 }

@@ -1,10 +1,12 @@
 import type { TypesResult } from '../codegen.ts'
 import { inspectMigrations } from '../compile.ts'
-import { type Context, interruptible } from '../context.ts'
-import { withDatabase } from '../database.ts'
+import { type Context, interruptible, type RunContext } from '../context.ts'
+import { type Database, withDatabase } from '../database.ts'
 import { MigrationError, problemsError, withDetails } from '../errors.ts'
 import { readMigrationFolder } from '../files.ts'
 import { withLock } from '../lock.ts'
+import { withSessions } from '../migration-session.ts'
+import { runOwnTransaction } from '../own-transaction.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { type CleanPlan, countObjects, executeClean, planClean } from '../schema-objects.ts'
 import { applyLocked, runFailure, writeTypesAfter } from './apply.ts'
@@ -47,9 +49,7 @@ export async function clean(
     if (question !== undefined) await question(await planClean(database))
     return interruptible(context, async (running) => {
       const { drops, kept, run } = await withLock(database, running, async () => ({
-        ...(await executeClean(database, (drops) => {
-          report({ type: 'dropping', database: database.name, objects: countObjects(drops) })
-        })),
+        ...(await dropAll(running, database)),
         run: await applyLocked(running, database, folder, undefined, loaded),
       }))
       const types = options.isCodegenWanted
@@ -66,6 +66,22 @@ export async function clean(
         types,
       }
     })
+  })
+}
+
+async function dropAll(
+  { config, interrupts, report }: RunContext,
+  database: Database,
+): Promise<CleanPlan> {
+  return withSessions(database, { ...config, interrupts }, report, (sessions) =>
+    executeClean(database, {
+      onPlan: (drops) => {
+        report({ type: 'dropping', database: database.name, objects: countObjects(drops) })
+      },
+      transact: (statements) => runOwnTransaction(sessions, 'the drop', statements),
+    }),
+  ).finally(() => {
+    report({ type: 'drop-ended' })
   })
 }
 

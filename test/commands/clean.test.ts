@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'chai'
+import pg from 'pg'
 import { createTestDatabase, queryUrl, serverUrl, type TestDatabase } from '../support/database.ts'
 import {
   type CommandOutput,
@@ -251,6 +252,32 @@ Hint: To drop all its data: CONFIRM=${database.name} make migrate-clean
     ])
     const status = await project.run(['status', '--check'], { DATABASE_URL: database.url })
     expect(status.exitCode).to.equal(0)
+  })
+
+  it('drops nothing where somebody is in the way, and names them', async () => {
+    await up()
+    const reader = new pg.Client({
+      connectionString: database.url,
+      application_name: 'night-shift',
+    })
+    await reader.connect()
+    try {
+      await reader.query('begin; select from patients')
+      const { exitCode, stdout, stderr } = await clean(
+        ...['--lock-timeout', '0.3', '--lock-retries', '1'],
+      )
+      expect({ exitCode, stdout }).to.eql({ exitCode: 1, stdout: '' })
+      expect(stderr).to.match(
+        /^ {2}the drop … \d+ m?s: got no lock \(try 1 of 2\), next try in \d+ ms; blocked by pid \d+ \(postgres, night-shift, .*ACCESS SHARE on public\.patients/m,
+      )
+      expect(stderr).to.match(
+        /^Error: the drop: could not get a lock within 0\.3 s, tried 2 times in \d s\n {2}SQLSTATE 55P03\n {2}blocked by pid \d+ \(postgres, night-shift, .*\n {2}rolled back: nothing was dropped\nHint: /m,
+      )
+    } finally {
+      await reader.end()
+    }
+    expect(await history()).to.eql(['001_patients', '002_visits'])
+    expectDone(await clean())
   })
 
   it('works on a database that is empty, and on one that does not exist', async () => {
