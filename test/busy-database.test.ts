@@ -60,13 +60,6 @@ describe('a busy database', () => {
     project.run(['up', '--no-codegen', ...args], { DATABASE_URL: database.url })
   const history = (): Promise<{ name: string; statements: string[]; duration_ms: number }[]> =>
     database.query('select name, statements, duration_ms from migration_history')
-  const until = async (sql: string): Promise<void> => {
-    for (let i = 0; i < 400; i++) {
-      if ((await database.query(sql)).length > 0) return
-      await sleep(25)
-    }
-    throw new Error(`it never came: ${sql}`)
-  }
   const WAITING = `select from pg_stat_activity
     where datname = current_database() and wait_event_type = 'Lock' and query like '%alter table%'`
 
@@ -74,7 +67,7 @@ describe('a busy database', () => {
     await write(`await ${send('select 1')}\n  ${ALTER}`)
     const blocker = await blockVisits()
     const running = up('--lock-timeout', '0.6')
-    await until(WAITING)
+    await database.until(WAITING)
     await sleep(1200)
     await blocker.query('commit')
     const { exitCode, stderr } = await running
@@ -144,7 +137,7 @@ $`,
     await write(ALTER)
     const blocker = await blockVisits()
     const running = up('--lock-timeout', '0.5')
-    await until(WAITING)
+    await database.until(WAITING)
     const startedAt = performance.now()
     const reader = await connect()
     await reader.query('select count(*) from visits')
@@ -198,7 +191,7 @@ $`,
       await write(`await ${send('insert into visits values (100)')}\n  ${ALTER}`, CONFIG)
       const blocker = await blockVisits()
       const running = up('--lock-timeout', '0.3')
-      await until(WAITING)
+      await database.until(WAITING)
       await sleep(700)
       await blocker.query('commit')
       const { exitCode, stderr } = await running
@@ -229,7 +222,7 @@ $`,
       const blocker = await connect()
       await blocker.query('begin; delete from visits')
       const running = up('--lock-timeout', '0.2')
-      await until(WAITING.replace('alter table', 'concurrently'))
+      await database.until(WAITING.replace('alter table', 'concurrently'))
       await sleep(700)
       await blocker.query('commit')
       const { exitCode, stderr } = await running
@@ -303,7 +296,7 @@ $`,
       await old.query('begin isolation level repeatable read')
       await old.query('select * from visits')
       const running = up('--lock-timeout', '0.2')
-      await until(`select from pg_stat_progress_create_index where phase like 'waiting%'`)
+      await database.until(`select from pg_stat_progress_create_index where phase like 'waiting%'`)
       await sleep(3500)
       await old.query('commit')
       const { exitCode, stderr } = await running

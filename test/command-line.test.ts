@@ -5,12 +5,8 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { expect } from 'chai'
 import { COMMANDS } from '../src/command-table.ts'
-import {
-  BARE_ENVIRONMENT,
-  createTestProject,
-  REPOSITORY,
-  type TestProject,
-} from './support/project.ts'
+import { BARE_ENVIRONMENT, REPOSITORY } from './support/program.ts'
+import { createTestProject, type TestProject } from './support/project.ts'
 
 describe('command line', () => {
   let project: TestProject

@@ -1,17 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import process from 'node:process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import pg from 'pg'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { startProgram } from './support/program.ts'
 import {
-  BARE_ENVIRONMENT,
   type CommandOutput,
   createTestProject,
   migrationSource,
-  REPOSITORY,
   tableMigration,
   type TestProject,
 } from './support/project.ts'
@@ -71,13 +65,6 @@ describe('a migration without a transaction that is cut short', () => {
     )
     return rows.map(({ name }) => name)
   }
-  const until = async (sql: string): Promise<void> => {
-    for (let i = 0; i < 400; i++) {
-      if ((await database.query(sql)).length > 0) return
-      await sleep(25)
-    }
-    throw new Error(`it never came: ${sql}`)
-  }
 
   /** Holds up every CREATE INDEX CONCURRENTLY that reaches the end of its work, until `use` is done. */
   const withOldSnapshot = (use: () => Promise<void>): Promise<void> => withOld('select 1', use)
@@ -102,23 +89,15 @@ describe('a migration without a transaction that is cut short', () => {
     ...args: readonly string[]
   ): Promise<void> => {
     await hold(async () => {
-      const child: ChildProcess = spawn(
-        process.execPath,
-        [join(REPOSITORY, 'dist/main.cjs'), ...args, '--no-codegen'],
-        {
-          cwd: project.root,
-          env: { ...BARE_ENVIRONMENT, DATABASE_URL: database.url },
-          stdio: 'ignore',
-        },
-      )
-      const ended = once(child, 'close')
-      await until(
+      const place = { root: project.root, env: { DATABASE_URL: database.url } }
+      const runner = startProgram(place, [...args, '--no-codegen'])
+      await database.until(
         `${INVALID} and exists (select from pg_stat_activity where datname = current_database()
           and application_name like 'federation-migrate%' and wait_event_type = 'Lock')`,
       )
-      child.kill('SIGKILL')
-      await ended
-      await until(
+      runner.signal('SIGKILL')
+      await runner.ended
+      await database.until(
         `select where not exists (select from pg_stat_activity
           where datname = current_database() and application_name like 'federation-migrate%')`,
       )
@@ -408,7 +387,7 @@ Hint: Run: drop index concurrently public.a_id; or: reindex index concurrently p
         let building: Promise<unknown> = Promise.resolve()
         await withOldSnapshot(async () => {
           building = database.query(CREATE_INDEX)
-          await until(INVALID)
+          await database.until(INVALID)
           const stderr = await fail(upAsOwner('--lock-wait', '0.3'), 5)
           expect(stderr).to.match(
             /^Waiting for a session \(pid \d+\), which still builds an index beside a_id …\nError: index a_id is not valid, and a session \(pid \d+\) did not finish on its table within 0\.3 s\n/,
@@ -683,7 +662,7 @@ ${database.name}: 1 applied, 0 pending, 1 interrupted
       let running: Promise<CommandOutput> | undefined
       await withOldSnapshot(async () => {
         running = up()
-        await until(INVALID)
+        await database.until(INVALID)
         const { exitCode, stdout } = await run('status', '--check')
         expect(stdout).to.contain('\n002_b      running\n').and.not.contain('  - ')
         expect(exitCode).to.equal(3)

@@ -1,29 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import pg from 'pg'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { type Running, startProgram } from './support/program.ts'
 import {
-  BARE_ENVIRONMENT,
-  type CommandOutput,
   createTestProject,
   migrationSource,
-  REPOSITORY,
   tableMigration,
   type TestProject,
 } from './support/project.ts'
 
 const WITHOUT_TRANSACTION = 'export const config = { transaction: false }\n'
-
-/** The built program in a process that takes signals. */
-interface Running {
-  readonly child: ChildProcess
-  /** Waits until it has written that to stderr. */
-  readonly says: (text: string) => Promise<void>
-  readonly ended: Promise<CommandOutput & { readonly signal: NodeJS.Signals | null }>
-}
 
 describe('SIGINT and SIGTERM', () => {
   let project: TestProject
@@ -53,38 +40,23 @@ describe('SIGINT and SIGTERM', () => {
   }
 
   const start = (...args: readonly string[]): Running => {
-    const child = spawn(process.execPath, [join(REPOSITORY, 'dist/main.cjs'), ...args], {
-      cwd: project.root,
-      env: { ...BARE_ENVIRONMENT, DATABASE_URL: database.url, CONFIRM: database.name },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-    const ended = once(child, 'close').then(([exitCode, signal]) => ({
-      exitCode: exitCode as number | null,
-      signal: signal as NodeJS.Signals | null,
-      stdout,
-      stderr,
-    }))
-    const says = async (text: string): Promise<void> => {
-      while (!stderr.includes(text)) {
-        if (child.exitCode !== null) throw new Error(`it ended without saying ${text}:\n${stderr}`)
-        await Promise.race([once(child.stderr, 'data'), ended])
-      }
-    }
-    return { child, says, ended }
+    const env = { DATABASE_URL: database.url, CONFIRM: database.name }
+    return startProgram({ root: project.root, env }, args)
+  }
+  /** Stops it twice, the second time once it has said that to the first; gives all that it said. */
+  const stopTwice = async (
+    runner: Running,
+    signal: NodeJS.Signals,
+    answer: string,
+  ): Promise<string> => {
+    runner.signal(signal)
+    await runner.says(answer)
+    runner.signal(signal)
+    const { exitCode, stderr } = await runner.ended
+    expect(exitCode).to.equal(1)
+    return stderr
   }
 
-  /** Waits until the query gives a row. */
-  const until = async (query: string): Promise<void> => {
-    for (let i = 0; i < 400; i++) {
-      if ((await database.query(query)).length > 0) return
-      await new Promise((resolve) => setTimeout(resolve, 25))
-    }
-    throw new Error(`it never came: ${query}`)
-  }
   const SLEEPING = `select from pg_stat_activity
     where datname = current_database() and pid <> pg_backend_pid() and query like '%pg_sleep%' and state = 'active'`
 
@@ -95,16 +67,16 @@ describe('SIGINT and SIGTERM', () => {
     return rows.map(({ name }) => name)
   }
   const expectNoSession = (): Promise<void> =>
-    until(`select where not exists (select from pg_stat_activity
+    database.until(`select where not exists (select from pg_stat_activity
       where datname = current_database() and application_name like 'federation-migrate%')`)
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     it(`${signal} lets the migration that runs finish, and begins no other`, async () => {
-      const { child, says, ended } = start('up')
-      await until(SLEEPING)
-      child.kill(signal)
-      await says(`${signal}: 002_b is let finish`)
-      const { exitCode, stdout, stderr } = await ended
+      const runner = start('up')
+      await database.until(SLEEPING)
+      runner.signal(signal)
+      await runner.says(`${signal}: 002_b is let finish`)
+      const { exitCode, stdout, stderr } = await runner.ended
       expect({ exitCode, stdout }).to.eql({ exitCode: 1, stdout: '' })
       expect(stderr).to.match(
         /002_b is let finish, which takes as long as its statements take \(.* so far\); a second one cancels it and rolls it back\n/,
@@ -124,23 +96,19 @@ describe('SIGINT and SIGTERM', () => {
 
   it('is no success either where nothing was left to do after it', async () => {
     await project.remove('migrations/003_c.ts')
-    const { child, ended } = start('up', '--no-codegen')
-    await until(SLEEPING)
-    child.kill('SIGTERM')
-    const { exitCode, stderr } = await ended
+    const runner = start('up', '--no-codegen')
+    await database.until(SLEEPING)
+    runner.signal('SIGTERM')
+    const { exitCode, stderr } = await runner.ended
     expect(exitCode).to.equal(1)
     expect(stderr).to.contain('applied, and kept: 001_a, 002_b').and.not.contain('not tried')
   })
 
   it('cancels the statement on the server with the second one, and rolls back', async () => {
     await project.write('migrations/002_b.ts', slow('b', 600))
-    const { child, says, ended } = start('up', '--no-codegen')
-    await until(SLEEPING)
-    child.kill('SIGINT')
-    await says('002_b is let finish')
-    child.kill('SIGINT')
-    const { exitCode, stderr } = await ended
-    expect(exitCode).to.equal(1)
+    const runner = start('up', '--no-codegen')
+    await database.until(SLEEPING)
+    const stderr = await stopTwice(runner, 'SIGINT', '002_b is let finish')
     expect(stderr).to.contain('002_b was cancelled by SIGINT')
     expect(stderr).to.contain('rolled back: it left nothing behind')
     expect(stderr).to.contain('applied, and kept: 001_a').and.contain('not tried: 003_c')
@@ -157,14 +125,10 @@ describe('SIGINT and SIGTERM', () => {
          await new Promise((resolve) => setTimeout(resolve, 600_000))`,
       ),
     )
-    const { child, says, ended } = start('up', '--no-codegen')
-    await says('waiting')
-    child.kill('SIGTERM')
-    await says('002_b is let finish')
-    child.kill('SIGTERM')
+    const runner = start('up', '--no-codegen')
+    await runner.says('waiting')
     // The migration's own timer would keep the process: whoever stops twice wants it to end.
-    const { exitCode, stderr } = await ended
-    expect(exitCode).to.equal(1)
+    const stderr = await stopTwice(runner, 'SIGTERM', '002_b is let finish')
     expect(stderr).to.contain('rolled back: it left nothing behind')
     expect(await applied()).to.eql(['001_a'])
     expect(await database.query(`select to_regclass('b') as b`)).to.eql([{ b: null }])
@@ -178,13 +142,13 @@ describe('SIGINT and SIGTERM', () => {
          await sql\`select pg_sleep(600)\`.execute(db)`,
       ) + WITHOUT_TRANSACTION,
     )
-    const { child, says, ended } = start('up', '--no-codegen')
-    await until(SLEEPING)
-    child.kill('SIGTERM')
-    await says('a second one cancels its statement; what it did before stays')
-    child.kill('SIGTERM')
-    const { exitCode, stderr } = await ended
-    expect(exitCode).to.equal(1)
+    const runner = start('up', '--no-codegen')
+    await database.until(SLEEPING)
+    const stderr = await stopTwice(
+      runner,
+      'SIGTERM',
+      'a second one cancels its statement; what it did before stays',
+    )
     expect(stderr).to.contain('002_b was cancelled by SIGTERM').and.not.contain('rolled back')
     expect(await applied()).to.eql(['001_a'])
     expect(await database.query('select from b')).to.eql([])
@@ -202,13 +166,13 @@ describe('SIGINT and SIGTERM', () => {
     await writer.connect()
     try {
       await writer.query('begin; delete from b')
-      const { child, says, ended } = start('up', '--no-codegen')
-      await says('Dropping index b_id, which 002_b left invalid')
-      await until(`select from pg_stat_activity where wait_event_type = 'Lock'
+      const runner = start('up', '--no-codegen')
+      await runner.says('Dropping index b_id, which 002_b left invalid')
+      await database.until(`select from pg_stat_activity where wait_event_type = 'Lock'
         and datname = current_database() and query like 'drop index concurrently%'`)
-      child.kill('SIGTERM')
-      child.kill('SIGINT')
-      const { exitCode, stderr } = await ended
+      runner.signal('SIGTERM')
+      runner.signal('SIGINT')
+      const { exitCode, stderr } = await runner.ended
       expect(exitCode).to.equal(1)
       expect(stderr).to.contain('002_b was cancelled by SIG')
       await expectNoSession()
@@ -228,10 +192,10 @@ describe('SIGINT and SIGTERM', () => {
       await holder.query(
         `select pg_advisory_xact_lock(hashtextextended('federation-migrate:"public"."migration_history"', 0))`,
       )
-      const { child, says, ended } = start('up', '--no-codegen')
-      await says('Waiting for')
-      child.kill('SIGTERM')
-      const { exitCode, stderr } = await ended
+      const runner = start('up', '--no-codegen')
+      await runner.says('Waiting for')
+      runner.signal('SIGTERM')
+      const { exitCode, stderr } = await runner.ended
       expect(exitCode).to.equal(1)
       expect(stderr).to.match(
         /Error: stopped by SIGTERM while it waited for .*: nothing was changed\n/,
@@ -257,10 +221,10 @@ describe('SIGINT and SIGTERM', () => {
     await reader.connect()
     try {
       await reader.query('begin; select from b')
-      const { child, says, ended } = start('up', '--no-codegen', '--lock-timeout', '1')
-      await says('night-report')
-      child.kill('SIGTERM')
-      const { exitCode, stderr } = await ended
+      const runner = start('up', '--no-codegen', '--lock-timeout', '1')
+      await runner.says('night-report')
+      runner.signal('SIGTERM')
+      const { exitCode, stderr } = await runner.ended
       expect(exitCode).to.equal(1)
       expect(stderr).to.contain('stopped by SIGTERM').and.contain('night-report')
       expect(stderr).to.contain('rolled back: it left nothing behind')
@@ -273,31 +237,31 @@ describe('SIGINT and SIGTERM', () => {
   it('stops a rollback in the same way', async () => {
     await project.write('migrations/002_b.ts', slow('b', 1))
     expect((await start('up', '--no-codegen').ended).exitCode).to.equal(0)
-    const { child, says, ended } = start('rollback', '--all', '--no-codegen')
-    await until(SLEEPING)
-    child.kill('SIGINT')
-    await says('SIGINT: the down of 002_b is let finish')
-    const { exitCode, stderr } = await ended
+    const runner = start('rollback', '--all', '--no-codegen')
+    await database.until(SLEEPING)
+    runner.signal('SIGINT')
+    await runner.says('SIGINT: the down of 002_b is let finish')
+    const { exitCode, stderr } = await runner.ended
     expect(exitCode).to.equal(1)
     expect(stderr).to.contain('rolled back, and gone: 003_c, 002_b').and.contain('not tried: 001_a')
     expect(await applied()).to.eql(['001_a'])
   })
 
   it('stops a clean in the same way, and says that everything was dropped', async () => {
-    const { child, ended } = start('clean', '--no-codegen')
-    await until(SLEEPING)
-    child.kill('SIGTERM')
-    const { exitCode, stderr } = await ended
+    const runner = start('clean', '--no-codegen')
+    await database.until(SLEEPING)
+    runner.signal('SIGTERM')
+    const { exitCode, stderr } = await runner.ended
     expect(exitCode).to.equal(1)
     expect(stderr).to.contain('dropped before: ')
     expect(stderr).to.contain('applied, and kept: 001_a, 002_b').and.contain('not tried: 003_c')
   })
 
   it('tells programs the same in JSON', async () => {
-    const { child, ended } = start('up', '--no-codegen', '--json')
-    await until(SLEEPING)
-    child.kill('SIGTERM')
-    const { exitCode, stdout } = await ended
+    const runner = start('up', '--no-codegen', '--json')
+    await database.until(SLEEPING)
+    runner.signal('SIGTERM')
+    const { exitCode, stdout } = await runner.ended
     expect(exitCode).to.equal(1)
     const { ok, error } = JSON.parse(stdout) as { ok: boolean; error: Record<string, unknown> }
     expect(ok).to.equal(false)
@@ -310,11 +274,10 @@ describe('SIGINT and SIGTERM', () => {
   })
 
   it('lets a signal end what changes nothing, as any program', async () => {
-    const { child, ended } = start('up', '--database-url', 'postgres://nobody@192.0.2.1/none')
-    await once(child, 'spawn')
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    child.kill('SIGTERM')
-    const { signal } = await ended
+    const runner = start('up', '--database-url', 'postgres://nobody@192.0.2.1/none')
+    await sleep(500)
+    runner.signal('SIGTERM')
+    const { signal } = await runner.ended
     expect(signal).to.equal('SIGTERM')
   })
 })

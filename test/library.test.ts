@@ -6,7 +6,8 @@ import { promisify } from 'node:util'
 import { expect } from 'chai'
 import packageJson from '../package.json' with { type: 'json' }
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
-import { REPOSITORY, tableMigration } from './support/project.ts'
+import { REPOSITORY } from './support/program.ts'
+import { tableMigration } from './support/project.ts'
 
 const run = promisify(execFile)
 const QUIET = ['--no-audit', '--no-fund', '--loglevel=error']

@@ -1,17 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import process from 'node:process'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import pg from 'pg'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { type Ending, type Running, startProgram } from './support/program.ts'
 import {
-  BARE_ENVIRONMENT,
-  type CommandOutput,
   createTestProject,
   migrationSource,
-  REPOSITORY,
   tableMigration,
   type TestProject,
 } from './support/project.ts'
@@ -44,36 +37,16 @@ describe('one runner at a time', () => {
 
   const write = (name: string, text: string): Promise<void> =>
     project.write(`migrations/${name}.ts`, text)
-  const spawnUp = (...args: readonly string[]): Promise<CommandOutput> =>
-    project.spawn(['up', '--no-codegen', ...args], { DATABASE_URL: database.url })
+  const startUp = (...args: readonly string[]): Running => {
+    const place = { root: project.root, env: { DATABASE_URL: database.url } }
+    return startProgram(place, ['up', '--no-codegen', ...args])
+  }
+  const spawnUp = (...args: readonly string[]): Promise<Ending> => startUp(...args).ended
   const applied = async (): Promise<readonly string[]> => {
     const rows = await database.query<{ name: string }>(
       'select name from migration_history order by 1',
     )
     return rows.map(({ name }) => name)
-  }
-
-  /** Waits until the query gives a row. */
-  const until = async (sql: string): Promise<void> => {
-    for (let i = 0; i < 200; i++) {
-      if ((await database.query(sql)).length > 0) return
-      await sleep(25)
-    }
-    throw new Error(`it never came: ${sql}`)
-  }
-
-  /** The program in a process that can be killed. */
-  const startUp = (): { readonly child: ChildProcess; readonly ended: Promise<unknown> } => {
-    const child = spawn(
-      process.execPath,
-      [join(REPOSITORY, 'dist/main.cjs'), 'up', '--no-codegen'],
-      {
-        cwd: project.root,
-        env: { ...BARE_ENVIRONMENT, DATABASE_URL: database.url },
-        stdio: 'ignore',
-      },
-    )
-    return { child, ended: once(child, 'close') }
   }
 
   const SLEEPING = `select from pg_stat_activity
@@ -157,10 +130,10 @@ describe('one runner at a time', () => {
         DATABASE_URL: database.url,
         CONFIRM: database.name,
       })
-      await until(`select from pg_locks where not granted`)
+      await database.until(`select from pg_locks where not granted`)
       await write('002_b', tableMigration('b'))
       const applying = spawnUp()
-      await until(`select from pg_stat_activity where query like '%pg_locks%'
+      await database.until(`select from pg_stat_activity where query like '%pg_locks%'
         and application_name = 'federation-migrate' and datname = current_database()`)
       await reader.query('commit')
       const [cleaned, other] = await Promise.all([cleaning, applying])
@@ -179,20 +152,13 @@ describe('one runner at a time', () => {
     )
     await write('003_c', migrationSource(`await sql\`select pg_sleep(4)\`.execute(db)`))
     const first = spawnUp()
-    await until(SLEEPING)
-    const waits: string[] = []
-    const child = spawn(
-      process.execPath,
-      [join(REPOSITORY, 'dist/main.cjs'), 'up', '--no-codegen', '--lock-wait', '2'],
-      { cwd: project.root, env: { ...BARE_ENVIRONMENT, DATABASE_URL: database.url } },
-    )
-    child.stderr.on('data', (chunk: Buffer) => waits.push(chunk.toString()))
-    await Promise.all([first, once(child, 'close')])
-    const stderr = waits.join('')
+    await database.until(SLEEPING)
+    const [second] = await Promise.all([spawnUp('--lock-wait', '2'), first])
+    const { exitCode, stderr } = second
     expect(stderr).to.match(
       /^Waiting for federation-migrate \(pid \d+\) from [\d.:]+, since [^,]+, at 002_b …\n/,
     )
-    expect(child.exitCode === 0 || stderr.includes(', at 003_c\n'), stderr).to.be.true
+    expect(exitCode === 0 || stderr.includes(', at 003_c\n'), stderr).to.be.true
   })
 
   it('waits for the session of an interrupted run that is still at work, and says so', async () => {
@@ -213,7 +179,9 @@ describe('one runner at a time', () => {
       expect(stderr).to.match(/Hint: .*select pg_terminate_backend\(\d+\)/)
 
       const waiting = project.run(['up', '--no-codegen'], { DATABASE_URL: database.url })
-      await until(`select from pg_locks where locktype = 'advisory' having count(distinct pid) = 2`)
+      await database.until(
+        `select from pg_locks where locktype = 'advisory' having count(distinct pid) = 2`,
+      )
       await holder.query('commit')
       expect(await waiting).to.include({ exitCode: 0 })
     }, FENCE)
@@ -237,7 +205,7 @@ describe('one runner at a time', () => {
       ) + WITHOUT_TRANSACTION,
     )
     const first = spawnUp()
-    await until(SLEEPING)
+    await database.until(SLEEPING)
     const outputs = await Promise.all([first, spawnUp('--lock-wait', '30')])
     expect(
       outputs.map(({ exitCode }) => exitCode),
@@ -253,7 +221,7 @@ describe('one runner at a time', () => {
     await write('002_b', tableMigration('b'))
     await withHeldLock(async (holder) => {
       const waiting = spawnUp()
-      await until(
+      await database.until(
         `select from pg_stat_activity where query like '%pg_locks%' and application_name = 'federation-migrate' and datname = current_database()`,
       )
       // What a rollback does that was quicker.
@@ -273,7 +241,7 @@ describe('one runner at a time', () => {
       migrationSource(`await sql\`create table b as select 1 as id from pg_sleep(5)\`.execute(db)`),
     )
     const running = spawnUp()
-    await until(SLEEPING)
+    await database.until(SLEEPING)
     await database.query(
       `select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)
         where application_name = 'federation-migrate' and locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
@@ -293,10 +261,10 @@ describe('one runner at a time', () => {
       ),
     )
     await database.query('create table killed ()')
-    const { child, ended } = startUp()
-    await until(SLEEPING)
-    child.kill('SIGKILL')
-    await ended
+    const runner = startUp()
+    await database.until(SLEEPING)
+    runner.signal('SIGKILL')
+    await runner.ended
     await database.query('insert into killed default values')
     const startedAt = performance.now()
     const { exitCode, stderr, stdout } = await spawnUp()

@@ -3,7 +3,7 @@ import { execFile, execFileSync } from 'node:child_process'
 import { chmod, cp, mkdtemp, readdir, rm, symlink, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { BARE_ENVIRONMENT, REPOSITORY } from './support/project.ts'
+import { BARE_ENVIRONMENT, REPOSITORY } from './support/program.ts'
 
 interface MakeOutput {
   readonly status: number

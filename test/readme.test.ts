@@ -2,7 +2,8 @@ import { expect } from 'chai'
 import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTestDatabase } from './support/database.ts'
-import { createTestProject, REPOSITORY } from './support/project.ts'
+import { REPOSITORY } from './support/program.ts'
+import { createTestProject } from './support/project.ts'
 
 describe('README', () => {
   it('has a worked example that does what it says', async () => {

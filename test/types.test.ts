@@ -7,7 +7,8 @@ import { type Insertable, type Kysely, type Selectable, sql } from 'kysely'
 import type { DB } from '../generated/db.ts'
 import { createFederationDb } from '../src/federation-db.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
-import { createTestProject, REPOSITORY, type TestProject } from './support/project.ts'
+import { REPOSITORY } from './support/program.ts'
+import { createTestProject, type TestProject } from './support/project.ts'
 
 const run = promisify(execFile)
 

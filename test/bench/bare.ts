@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { REPOSITORY } from '../support/project.ts'
+import { REPOSITORY } from '../support/program.ts'
 
 /** CommonJS, which starts fastest, with the pg that is in the program. */
 const PREAMBLE = `

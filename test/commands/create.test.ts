@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { createTestDatabase } from '../support/database.ts'
-import { createTestProject, REPOSITORY, type TestProject } from '../support/project.ts'
+import { REPOSITORY } from '../support/program.ts'
+import { createTestProject, type TestProject } from '../support/project.ts'
 
 const run = promisify(execFile)
 

@@ -2,12 +2,8 @@ import { chmod, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { queryUrl } from '../support/database.ts'
-import {
-  BARE_ENVIRONMENT,
-  createTestProject,
-  tableMigration,
-  type TestProject,
-} from '../support/project.ts'
+import { BARE_ENVIRONMENT } from '../support/program.ts'
+import { createTestProject, tableMigration, type TestProject } from '../support/project.ts'
 
 describe('db', () => {
   describe('url', () => {

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import pg from 'pg'
+import type { Running } from '../support/program.ts'
 import { migrationSource } from '../support/project.ts'
+import { until } from '../support/until.ts'
 import { planMigration, type PlannedMigration, send } from './support/plan.ts'
-import type { Running } from './support/program.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
 import { itAtFullSize, sized } from './support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
-import { until } from './support/until.ts'
 
 const ROWS = sized(50_000, 1_000_000)
 const RIVALS = sized(2, 5)
@@ -132,9 +132,7 @@ describe('faults: a database in use', function () {
     }
     await until('an index that is being built', phase)
     for (let i = 0; i < RIVALS; i++) runners.push(scene.start(UP))
-    await until('rivals that wait', () =>
-      runners.slice(1).every((rival) => rival.told().includes('Waiting for ')),
-    )
+    await Promise.all(runners.slice(1).map((rival) => rival.says('Waiting for ')))
     await until('a build that waits for the old transaction', async () =>
       (await phase())?.startsWith('waiting for'),
     )

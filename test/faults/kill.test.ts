@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import pg from 'pg'
+import type { Ending, Running } from '../support/program.ts'
 import { migrationSource } from '../support/project.ts'
 import { installPause, pauseAt, placesToPause, endPause, untilAsleep } from './support/pause.ts'
 import {
@@ -9,11 +10,9 @@ import {
   send,
   STATEMENT_COUNT,
 } from './support/plan.ts'
-import type { Ending, Running } from './support/program.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
 import { itAtFullSize, sample, sized } from './support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
-import { until } from './support/until.ts'
 
 /** The server looks every half second whether its client is there; a busy machine takes longer. */
 const LETS_GO_WITHIN_MS = 15_000
@@ -123,7 +122,7 @@ describe('faults: kill -9 of the runner (which is also what running out of memor
     const runner = scene.start(UP)
     await untilAsleep(scene.database)
     const rival = scene.start(UP)
-    await until('a rival that waits', () => rival.told().includes('Waiting for federation-migrate'))
+    await rival.says('Waiting for federation-migrate')
     // The rival is not paused: the place has been passed.
     await kill(runner)
     const { exitCode, stderr } = await rival.ended
@@ -176,13 +175,10 @@ describe('faults: kill -9 of the runner (which is also what running out of memor
       try {
         await old.query('begin isolation level repeatable read; select 1')
         const runner = scene.start(UP)
-        await until('an index that waits', async () => {
-          const rows = await scene.database.query(
-            `select from pg_stat_progress_create_index
-              where datname = current_database() and phase like 'waiting for%'`,
-          )
-          return rows.length > 0
-        })
+        await scene.database.until(
+          `select from pg_stat_progress_create_index
+            where datname = current_database() and phase like 'waiting for%'`,
+        )
         await kill(runner)
         await expectInterrupted()
         const invalid = `select from pg_index where indexrelid = 'visits_note'::regclass and not indisvalid`
@@ -213,7 +209,7 @@ describe('faults: kill -9 of the runner (which is also what running out of memor
     expect(refused.stderr).to.include('an interrupted run is still at work on the server')
     expect(refused.stderr).to.include(`(pid ${backend})`)
     const next = scene.start(UP)
-    await until('a run that waits', () => next.told().includes('it is still at work'))
+    await next.says('it is still at work')
     await endPause(scene.database)
     const { exitCode, stderr } = await next.ended
     expect(exitCode, stderr).to.equal(0)

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
+import { until } from '../support/until.ts'
 import { planMigration, planMigrations, send } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
 import { itAtFullSize, sized } from './support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
-import { until } from './support/until.ts'
 
 const RUNNERS = sized(6, 50)
 

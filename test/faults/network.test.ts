@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
+import type { Ending } from '../support/program.ts'
 import { migrationSource } from '../support/project.ts'
+import { until } from '../support/until.ts'
 import { endPause, installPause, pauseAt, untilAsleep } from './support/pause.ts'
 import { planMigration, planMigrations, type PlannedMigration, send } from './support/plan.ts'
 import { caughtFrom, isCommit, type Proxy, startProxy } from './support/proxy.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
 import { itAtFullSize, sample, sized } from './support/size.ts'
 import { expectStory, expectToGoOn, expectTruth } from './support/story.ts'
-import { until } from './support/until.ts'
 
 const isLock = (statement: string): boolean => statement.includes('pg_try_advisory_xact_lock')
 const RECORDING_LOST =
@@ -48,6 +49,21 @@ describe('faults: a network that loses connections', function () {
   const viaProxy = (): string => proxy.url(scene.database.url)
   const names = (count: number): readonly string[] =>
     scene.plan.slice(0, count).map(({ name }) => name)
+  /** Resets the connection at that statement, before it reaches the server or before its answer comes back. */
+  const loseAt = async (
+    matches: (statement: string) => boolean,
+    lost: 'statement' | 'answer',
+    args: readonly string[] = UP,
+  ): Promise<Ending> => {
+    const held = proxy.hold(matches)
+    const runner = scene.start(args, viaProxy())
+    const caught = await caughtFrom(runner, held)
+    if (lost === 'answer') await caught.passWithoutAnswer()
+    caught.link.reset()
+    const ending = await runner.ended
+    expect(ending.exitCode, ending.stderr).to.equal(1)
+    return ending
+  }
 
   afterEach(async () => {
     await proxy.close()
@@ -57,11 +73,7 @@ describe('faults: a network that loses connections', function () {
   describe('at COMMIT', () => {
     it('before it reached the server: nothing stays, and that it may is said', async () => {
       await open()
-      const held = proxy.hold(isCommit)
-      const runner = scene.start(UP, viaProxy())
-      ;(await caughtFrom(runner, held)).link.reset()
-      const { exitCode, stderr } = await runner.ended
-      expect(exitCode, stderr).to.equal(1)
+      const { stderr } = await loseAt(isCommit, 'statement')
       expect(stderr).to.include('Error: 001_visits failed: the connection was lost\n')
       expect(stderr).to.include(`${RECORDING_LOST} 001_visits is applied`)
       expect(stderr).to.not.include('rolled back')
@@ -71,13 +83,7 @@ describe('faults: a network that loses connections', function () {
 
     it('before its answer came back: all stays, and that it may not is said', async () => {
       await open()
-      const held = proxy.hold(isCommit)
-      const runner = scene.start(UP, viaProxy())
-      const commit = await caughtFrom(runner, held)
-      await commit.passWithoutAnswer()
-      commit.link.reset()
-      const { exitCode, stderr } = await runner.ended
-      expect(exitCode, stderr).to.equal(1)
+      const { stderr } = await loseAt(isCommit, 'answer')
       expect(stderr).to.include(`${RECORDING_LOST} 001_visits is applied`)
       expect(stderr).to.not.include('rolled back')
       expect(stderr).to.include('not tried: 002_visits\n')
@@ -86,20 +92,14 @@ describe('faults: a network that loses connections', function () {
     })
 
     const ofRollback = [
-      ['before it reached the server', 2],
-      ['before its answer came back', 1],
+      ['before it reached the server', 'statement', 2],
+      ['before its answer came back', 'answer', 1],
     ] as const
-    for (const [how, applied] of sample(ofRollback, 1)) {
+    for (const [how, lost, applied] of sample(ofRollback, 1)) {
       it(`of a rollback, ${how}: ${applied} stay applied, and that it is unknown is said`, async () => {
         await open()
         await expectToGoOn(scene)
-        const held = proxy.hold(isCommit)
-        const runner = scene.start(['rollback', '--no-codegen'], viaProxy())
-        const commit = await caughtFrom(runner, held)
-        if (applied === 1) await commit.passWithoutAnswer()
-        commit.link.reset()
-        const { exitCode, stderr } = await runner.ended
-        expect(exitCode, stderr).to.equal(1)
+        const { stderr } = await loseAt(isCommit, lost, ['rollback', '--no-codegen'])
         expect(stderr).to.include('the down of 002_visits failed: the connection was lost')
         expect(stderr).to.include(`${RECORDING_LOST} 002_visits is applied`)
         await expectStory(scene, { applied: names(applied) })
@@ -112,11 +112,7 @@ describe('faults: a network that loses connections', function () {
     beforeEach(async () => {
       scene = await createScene([planMigration(1), INDEX])
       proxy = await startProxy(scene.database.url)
-      const held = proxy.hold(isRecordOfIndex)
-      const runner = scene.start(UP, viaProxy())
-      ;(await caughtFrom(runner, held)).link.reset()
-      const ending = await runner.ended
-      expect(ending.exitCode, ending.stderr).to.equal(1)
+      const ending = await loseAt(isRecordOfIndex, 'statement')
       expect(ending.stderr).to.include(`${RECORDING_LOST} 002_index is applied`)
       expect(ending.stderr).to.not.include('rolled back')
       const story = { applied: ['001_visits'], interrupted: ['002_index'] }
@@ -142,13 +138,7 @@ describe('faults: a network that loses connections', function () {
     async () => {
       scene = await createScene([planMigration(1), INDEX])
       proxy = await startProxy(scene.database.url)
-      const held = proxy.hold(isRecordOfIndex)
-      const runner = scene.start(UP, viaProxy())
-      const record = await caughtFrom(runner, held)
-      await record.passWithoutAnswer()
-      record.link.reset()
-      const { exitCode, stderr } = await runner.ended
-      expect(exitCode, stderr).to.equal(1)
+      const { stderr } = await loseAt(isRecordOfIndex, 'answer')
       expect(stderr).to.include(`${RECORDING_LOST} 002_index is applied`)
       await expectStory(scene, { applied: ['001_visits', '002_index'] })
     },
@@ -189,9 +179,7 @@ describe('faults: a network that loses connections', function () {
         )
         expect(runner.isRunning()).to.equal(true)
         runner.signal('SIGTERM')
-        await until('a runner that lets its migration finish', () =>
-          runner.told().includes('SIGTERM: 001_visits is let finish'),
-        )
+        await runner.says('SIGTERM: 001_visits is let finish')
         const stoppedAt = performance.now()
         runner.signal('SIGTERM')
         const { exitCode, stderr } = await runner.ended
@@ -237,7 +225,7 @@ describe('faults: a network that loses connections', function () {
       const runner = scene.start(UP)
       await untilAsleep(scene.database)
       const rival = scene.start(UP)
-      await until('a rival that waits', () => rival.told().includes('Waiting for'))
+      await rival.says('Waiting for')
       // The migration's own session, which holds a key too, has the name of the migration in its own.
       const terminated = await scene.database.query(
         `select pg_terminate_backend(pid) from pg_locks join pg_stat_activity using (pid)

@@ -1,13 +1,13 @@
 import process from 'node:process'
 import { expect } from 'chai'
+import type { Ending } from '../support/program.ts'
+import { until } from '../support/until.ts'
 import { type OwnServer, startOwnServer } from './support/own-server.ts'
 import { endPause, installPause, pauseAt, placesToPause, untilAsleep } from './support/pause.ts'
 import { planMigrations, STATEMENT_COUNT } from './support/plan.ts'
-import type { Ending } from './support/program.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
 import { sample } from './support/size.ts'
 import { expectStory, expectToGoOn, expectTruth } from './support/story.ts'
-import { until } from './support/until.ts'
 
 /** Inside the second statement of a migration, and inside its COMMIT. */
 const PLACES = { statement: 2, commit: placesToPause(STATEMENT_COUNT).length } as const

@@ -5,7 +5,7 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { queryUrl } from '../support/database.ts'
-import { REPOSITORY } from '../support/project.ts'
+import { REPOSITORY } from '../support/program.ts'
 import { type OwnServer, startOwnServer } from './support/own-server.ts'
 import {
   NODE_VERSIONS,

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
+import { until } from './until.ts'
+
+const ROW_WITHIN_MS = 10_000
 
 /** A database of one test's own, on the run's server. */
 export interface TestDatabase {
@@ -8,6 +11,8 @@ export interface TestDatabase {
   readonly url: string
   /** Runs one statement on a connection of its own and gives its rows. */
   query<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<Row[]>
+  /** Runs it again and again, until it gives a row. */
+  until(sql: string): Promise<void>
   drop(): Promise<void>
 }
 
@@ -50,6 +55,10 @@ export async function createTestDatabase(
     name,
     url,
     query: (sql, values) => queryUrl(url, sql, values),
+    until: async (sql) => {
+      const hasRow = async (): Promise<boolean> => (await queryUrl(url, sql)).length > 0
+      await until(`a row of ${sql}`, hasRow, ROW_WITHIN_MS)
+    },
     drop: async () => {
       await queryUrl(server, `drop database if exists "${name}" with (force)`)
     },

@@ -1,20 +1,12 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import process from 'node:process'
 import type { Interrupts } from '../../src/interrupts.ts'
-
-/** The repository that the tests stand in. */
-export const REPOSITORY = resolve(import.meta.dirname, '../..')
+import { type Ending, type Environment, REPOSITORY, startProgram } from './program.ts'
 
 /** What a command line came to. */
-export interface CommandOutput {
-  readonly exitCode: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
+export type CommandOutput = Omit<Ending, 'signal'>
 
 /** A throw-away project of one test's own: package.json, node_modules, and the files it is given. */
 export interface TestProject {
@@ -32,19 +24,12 @@ export interface TestProject {
   dispose(): Promise<void>
 }
 
-type Environment = Readonly<Record<string, string>>
 type Ask = (question: string) => Promise<string>
 
 /** A signal would end the tests too: what needs one runs in a process of its own. */
 export const NO_INTERRUPTS: Interrupts = {
   stop: new AbortController().signal,
   cancel: new AbortController().signal,
-}
-
-/** The variables that any process needs, and none that say which database. */
-export const BARE_ENVIRONMENT: Environment = {
-  PATH: process.env.PATH ?? '',
-  HOME: process.env.HOME ?? tmpdir(),
 }
 
 /** Makes a project with the given files, by path relative to its root. */
@@ -66,7 +51,10 @@ export async function createTestProject(
     read: (path) => readFile(join(root, path), 'utf8'),
     remove: (path) => rm(join(root, path), { recursive: true }),
     run: (args, env = {}, ask) => runInProcess(root, args, env, ask),
-    spawn: (args, env = {}) => spawnProgram(root, args, env),
+    spawn: async (args, env = {}) => {
+      const { exitCode, stdout, stderr } = await startProgram({ root, env }, args).ended
+      return { exitCode, stdout, stderr }
+    },
     dispose: () => rm(root, { recursive: true, force: true }),
   }
 }
@@ -106,28 +94,6 @@ async function runInProcess(
     },
   })
   return { exitCode, stdout: out.join(''), stderr: errors.join('') }
-}
-
-async function spawnProgram(
-  root: string,
-  args: readonly string[],
-  env: Environment,
-): Promise<CommandOutput> {
-  const child = spawn(process.execPath, [join(REPOSITORY, 'dist/main.cjs'), ...args], {
-    cwd: root,
-    env: { ...BARE_ENVIRONMENT, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const out: Buffer[] = []
-  const errors: Buffer[] = []
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk))
-  const [exitCode] = (await once(child, 'close')) as [number | null]
-  return {
-    exitCode,
-    stdout: Buffer.concat(out).toString(),
-    stderr: Buffer.concat(errors).toString(),
-  }
 }
 
 /** The text of a migration module with these bodies. */

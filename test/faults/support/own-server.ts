@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type Account, processOptions, run, serverAccount } from '../../../src/embedded/account.ts'
 import { type Binaries, findBinaries } from '../../../src/embedded/binaries.ts'
 import { queryUrl } from '../../support/database.ts'
-import { until } from './until.ts'
+import { until } from '../../support/until.ts'
 
 /** How a server is shut down (PostgreSQL documentation, Shutting Down the Server). */
 const SHUTDOWN = { fast: 'SIGINT', immediate: 'SIGQUIT' } as const

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import type { Binaries } from '../../../src/embedded/binaries.ts'
-import { REPOSITORY } from '../../support/project.ts'
+import { REPOSITORY } from '../../support/program.ts'
 
 const PLATFORM = `${process.platform}-${process.arch}`
 

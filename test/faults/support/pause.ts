@@ -1,5 +1,5 @@
 import type { TestDatabase } from '../../support/database.ts'
-import { until } from './until.ts'
+import { until } from '../../support/until.ts'
 
 /** Longer than any test waits: whoever is paused and not let go shows. */
 const PAUSE_SECONDS = 60

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { serverAccount } from '../../../src/embedded/account.ts'
 import { queryUrl } from '../../support/database.ts'
+import { until } from '../../support/until.ts'
 import { freePort } from './own-server.ts'
-import { until } from './until.ts'
 
 /** Where Debian and others install it; elsewhere it is looked for in PATH. */
 const PLACES = ['/usr/sbin', ...(process.env.PATH ?? '').split(':')]

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
-import type { Running } from './program.ts'
+import type { Running } from '../../support/program.ts'
 
 /** A connection that goes through the proxy, from the runner to the server. */
 export interface Link {

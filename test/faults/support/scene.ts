@@ -1,7 +1,7 @@
 import { createTestDatabase, serverUrl, type TestDatabase } from '../../support/database.ts'
+import { type Ending, type Running, startProgram } from '../../support/program.ts'
 import { createTestProject, type TestProject } from '../../support/project.ts'
 import type { PlannedMigration } from './plan.ts'
-import { type Ending, type Running, startProgram } from './program.ts'
 
 /** A project with planned migrations, and a database for them. */
 export interface Scene {

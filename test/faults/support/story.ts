@@ -1,8 +1,8 @@
 import { expect } from 'chai'
 import pg from 'pg'
-import type { Ending } from './program.ts'
+import type { Ending } from '../../support/program.ts'
+import { until } from '../../support/until.ts'
 import { type Scene, UP } from './scene.ts'
-import { until } from './until.ts'
 
 /** What a test expects that is not the rule. */
 interface StoryOptions {
