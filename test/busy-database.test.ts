@@ -81,6 +81,26 @@ describe('a busy database', () => {
     expect(row?.duration_ms).to.be.below(600)
   })
 
+  it('is tried again where it and another session waited for each other', async () => {
+    await database.query('create table rooms ()')
+    await write(
+      `await ${send('lock table rooms')}
+       await ${send('select pg_sleep(0.5)')}
+       ${ALTER}`,
+    )
+    const other = await blockVisits()
+    const running = up('--lock-timeout', '30')
+    await database.until(`select from pg_stat_activity
+      where datname = current_database() and query like '%pg_sleep%' and pid <> pg_backend_pid()`)
+    // Whoever looks for a deadlock first is the one that gives up: the runner.
+    await other.query(`set deadlock_timeout = '1min'`)
+    await other.query('lock table rooms')
+    await other.query('commit')
+    const { exitCode, stderr } = await running
+    expect(exitCode, stderr).to.equal(0)
+    expect(stderr).to.contain('got no lock (try 1 of 12)')
+  })
+
   it('is let be once the tries are used up, with who was in the way, but not what they asked', async () => {
     await write(`await ${send('create table rooms ()')}\n  ${ALTER}`)
     const blocker = await blockVisits()

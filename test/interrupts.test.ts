@@ -247,6 +247,30 @@ describe('SIGINT and SIGTERM', () => {
     expect(await applied()).to.eql(['001_a'])
   })
 
+  it('cancels what a clean drops with the second one, and nothing is dropped', async () => {
+    expect((await start('up', '--no-codegen').ended).exitCode).to.equal(0)
+    const reader = new pg.Client({ connectionString: database.url })
+    await reader.connect()
+    try {
+      await reader.query('begin; select from a')
+      const running = start('clean', '--no-codegen', '--lock-timeout', '0')
+      await database.until(`select from pg_stat_activity
+        where wait_event_type = 'Lock' and datname = current_database() and query like '%drop table%'`)
+      running.signal('SIGTERM')
+      await running.says('SIGTERM: the drop is let finish')
+      running.signal('SIGTERM')
+      const { exitCode, stderr } = await running.ended
+      expect(exitCode).to.equal(1)
+      expect(stderr).to.contain(
+        'Error: the drop was cancelled by SIGTERM\n  rolled back: nothing was dropped\n',
+      )
+    } finally {
+      await reader.end()
+    }
+    expect(await applied()).to.eql(['001_a', '002_b', '003_c'])
+    await expectNoSession()
+  })
+
   it('stops a clean in the same way, and says that everything was dropped', async () => {
     const runner = start('clean', '--no-codegen')
     await database.until(SLEEPING)

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { queryUrl } from '../support/database.ts'
 import { REPOSITORY } from '../support/program.ts'
+import { migrationSource } from '../support/project.ts'
 import { type OwnServer, startOwnServer } from './support/own-server.ts'
 import {
   NODE_VERSIONS,
@@ -48,7 +49,27 @@ describe(`faults: other versions${REASON}`, function () {
 
       after(() => server.dispose())
 
-      itWorksAndSurvives(() => ({ server: server.url }))
+      describe('as a whole', () => {
+        itWorksAndSurvives(() => ({ server: server.url }))
+      })
+
+      it('tells what the server knows of a long statement', async () => {
+        const scene = await createScene([], { server: server.url })
+        try {
+          await scene.database.query(`create function slow(integer) returns integer immutable
+            language plpgsql as $$ begin perform pg_sleep(0.1); return $1; end $$`)
+          await scene.database.query('create table a as select generate_series(1, 110) as id')
+          await scene.project.write(
+            'migrations/001_slow.ts',
+            migrationSource('await sql`create index on a (slow(id))`.execute(db)'),
+          )
+          const { exitCode, stderr } = await scene.run(UP)
+          expect(exitCode, stderr).to.equal(0)
+          expect(stderr).to.match(/^ {2}001_slow … 1\d\.0 s: CREATE INDEX, building index/m)
+        } finally {
+          await scene.dispose()
+        }
+      })
     })
   }
 
