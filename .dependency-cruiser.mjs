@@ -15,10 +15,10 @@ const LAYERS = [
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder cancel-request cancellation changed-file codegen column-parsers compile database dialect
-      docker embedded/[^/]+ failure federation-db files folder git history index-targets leftover-indexes lock lock-retry
-      migration-session migrator monitor own-transaction run-migration
-      schema-objects session-settings source-location statement-preview statement-scope types-generator without-transaction`,
+      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file codegen column-parsers compile database dialect
+      docker embedded/[^/]+ failure federation-db files findings folder git history index-targets leftover-indexes lock lock-retry
+      migration-session migrator monitor own-transaction proof run-migration
+      schema-objects scratch session-settings source-location statement-preview statement-scope types-generator without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },

@@ -45,6 +45,25 @@ export async function writeTypes(
   return { file, isWritten: after !== before, changes: diffTypes(before ?? '', after) }
 }
 
+/** Generated types that are not what they should be. */
+export interface StaleTypes {
+  /** Absolute path. */
+  readonly file: string
+  /** What would change them to that: see `diffTypes`. */
+  readonly changes: readonly string[]
+}
+
+/** How the file differs from what the database's schema gives; undefined where it does not. */
+export async function findStaleTypes(
+  database: Database,
+  generatedDir: string,
+): Promise<StaleTypes | undefined> {
+  const file = join(generatedDir, TYPES_FILE)
+  const { generateTypes } = await import('./types-generator.ts')
+  const [is, shouldBe] = [await readText(file), await generateTypes(database, OWN_TABLES)]
+  return is === shouldBe ? undefined : { file, changes: diffTypes(is ?? '', shouldBe) }
+}
+
 /**
  * A digest of everything in the catalog that the types are made from: cheap (one pass over the
  * columns, 15 ms for a thousand tables of ten), and equal only while nothing of it changes.

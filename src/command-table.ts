@@ -14,6 +14,7 @@ import {
   renderStatus,
   renderStop,
   renderUp,
+  renderVerify,
   type View,
 } from './render.ts'
 
@@ -158,6 +159,23 @@ export const COMMANDS: readonly Command[] = [
       const { clean } = await import('./commands/clean.ts')
       const result = await clean(context, { isCodegenWanted: !switches.has('no-codegen') })
       return { json: result, text: (view) => renderClean(view, result) }
+    },
+  },
+  {
+    name: 'verify',
+    positionals: [],
+    summary: 'is everything as it should be? history, live schema, every down, generated types',
+    description:
+      'Replays all migrations on a scratch database: of SCRATCH_DATABASE_URL, else on the embedded server.\nExits with 4 where anything is found.',
+    flags: [{ name: 'no-target', help: 'look at the files and the types alone, at no database' }],
+    run: async (context, { switches }) => {
+      const { verify } = await import('./commands/verify.ts')
+      const result = await verify(context, { isTargetWanted: !switches.has('no-target') })
+      return {
+        json: result,
+        text: (view) => renderVerify(view, result),
+        exitCode: result.findings.length === 0 ? 0 : 4,
+      }
     },
   },
   {

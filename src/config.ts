@@ -33,6 +33,8 @@ export interface Config {
   /** Where the generated types go. */
   readonly generatedDir: string
   readonly target: ServerTarget | EmbeddedTarget
+  /** The server for scratch databases, whatever database it names; the embedded one where this is undefined. */
+  readonly scratch: ServerTarget | undefined
   readonly connectTimeoutMs: number
   readonly lockWaitMs: number
   /** How long a statement of a migration may wait for a lock; 0 for no limit. */
@@ -118,16 +120,18 @@ export function configure(
       : variable('DB_HOST') !== undefined
         ? variablesTarget(variable, problems)
         : ({ kind: 'embedded', database: databaseName(variable, problems) } as const)
-  const caFile = target.kind === 'server' ? target.tlsCaFile : undefined
+  const scratchUrl = variable('SCRATCH_DATABASE_URL')
+  const scratch =
+    scratchUrl === undefined
+      ? undefined
+      : urlTarget(scratchUrl, 'SCRATCH_DATABASE_URL', variable, problems)
 
   const config: Config = {
     root,
     migrationsDir: folder(flags.migrationsDir, 'MIGRATIONS_DIR', 'migrations'),
     generatedDir: folder(flags.out, 'GENERATED_DIR', 'generated'),
-    target:
-      target.kind === 'server' && caFile !== undefined
-        ? { ...target, tlsCaFile: resolve(root, caFile) }
-        : target,
+    target: target.kind === 'server' ? withCaFile(target, root) : target,
+    scratch: scratch && withCaFile(scratch, root),
     connectTimeoutMs: seconds(
       'DB_CONNECT_TIMEOUT',
       variable('DB_CONNECT_TIMEOUT') ?? DEFAULT_CONNECT_TIMEOUT_SECONDS,
@@ -142,6 +146,11 @@ export function configure(
   if (problems.length > 0) throw problemsError('usage', 'the configuration is not usable', problems)
   const warnings = target.kind === 'embedded' ? ignoredVariables(variable) : uncheckedTls(target)
   return { config, warnings }
+}
+
+function withCaFile(target: ServerTarget, root: string): ServerTarget {
+  const { tlsCaFile } = target
+  return tlsCaFile === undefined ? target : { ...target, tlsCaFile: resolve(root, tlsCaFile) }
 }
 
 /** `database on host:port`, for messages. Never holds the user or the password. */

@@ -11,6 +11,14 @@ export type ProgressEvent =
   /** `objects` in words, for example `8 tables, 1 function`; sent before the first of them is dropped. */
   | { readonly type: 'dropping'; readonly database: string; readonly objects: string }
   | { readonly type: 'drop-ended' }
+  /** Its `down` is tried on a scratch server; `position` counts from 1. */
+  | {
+      readonly type: 'proving'
+      readonly name: string
+      readonly position: number
+      readonly total: number
+    }
+  | { readonly type: 'proving-ended' }
   | { readonly type: 'index-dropping'; readonly index: string; readonly migration: string }
   | { readonly type: 'migration-started'; readonly name: string; readonly direction: Direction }
   | {

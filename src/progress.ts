@@ -18,7 +18,8 @@ const cut = (text: string): string => `\u001b[?7l${text}\u001b[?7h`
 
 /** What takes its time: a migration, the drop of a clean, the wait for another runner. */
 interface Ongoing {
-  readonly type: 'migration-started' | 'waiting-for-lock' | 'dropping' | 'index-dropping'
+  readonly type:
+    'migration-started' | 'waiting-for-lock' | 'dropping' | 'index-dropping' | 'proving'
   readonly startedAt: number
   label: string
   /** What it is at. */
@@ -96,6 +97,9 @@ export function createProgress(view: View, output: ProgressOutput): Report {
         output.write(`Dropping all that is in database ${event.database}: ${event.objects}\n`)
         start(event.type, '  the drop')
         break
+      case 'proving':
+        start(event.type, `  ${event.name} (${event.position} of ${event.total})`)
+        break
       case 'stopping': {
         const stillOngoing = ongoing
         stop()
@@ -144,6 +148,7 @@ type PlainEvent = Exclude<
       | 'migration-started'
       | 'migration-activity'
       | 'migration-blocked'
+      | 'proving'
       | 'stopping'
       | 'waiting-for-lock'
   }
@@ -167,6 +172,7 @@ function eventLines(view: View, event: PlainEvent): readonly string[] {
       return [`Created database ${event.database}`]
     case 'drop-ended':
     case 'lock-wait-ended':
+    case 'proving-ended':
       return []
     case 'migration-finished': {
       const mark = event.direction === 'up' ? '↑' : '↓'

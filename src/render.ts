@@ -7,6 +7,7 @@ import type { RepairResult } from './commands/repair.ts'
 import type { RollbackResult } from './commands/rollback.ts'
 import type { StatusResult } from './commands/status.ts'
 import type { UpResult } from './commands/up.ts'
+import type { VerifyResult } from './commands/verify.ts'
 import { formatDuration } from './duration.ts'
 import type { MigrationError } from './errors.ts'
 import type { CompletedMigration } from './run-migration.ts'
@@ -57,6 +58,29 @@ export function renderClean(view: View, result: CleanResult): string {
     styled(view, 'green', `Applied ${countMigrations(applied)}.`),
     ...renderTypes(view, types),
   )
+}
+
+/** What `verify` found: each finding with its remedy, or that all is well. */
+export function renderVerify(view: View, result: VerifyResult): string {
+  const { database, findings, proved, irreversible } = result
+  const undone = irreversible.map(({ name, reason }) =>
+    styled(view, 'dim', `  ${name} can’t be undone: ${reason}`),
+  )
+  const proof = `${countNamed(proved, 'migration')} applied, undone and applied again`
+  if (findings.length === 0) {
+    const target = database === undefined ? '' : `; ${database} is what they make`
+    return lines(
+      styled(view, 'green', `All is well: ${proof}${target}; the types are fresh.`),
+      ...undone,
+    )
+  }
+  const found = findings.flatMap(({ message, hint, details }) => [
+    `${styled(view, 'red', '✗')} ${message}`,
+    ...details.map((detail) => `    ${detail}`),
+    ...(hint === undefined ? [] : [styled(view, 'dim', `  ${hint}`)]),
+  ])
+  const count = styled(view, 'red', countNamed(findings.length, 'finding'))
+  return lines(...found, '', `${count}; ${proof}.`, ...undone)
 }
 
 /** What `repair` did. */
@@ -197,9 +221,13 @@ function renderTypes(view: View, types: TypesResult | undefined): readonly strin
 }
 
 function countMigrations(completed: readonly CompletedMigration[]): string {
-  const count = completed.length === 1 ? '1 migration' : `${completed.length} migrations`
+  const count = countNamed(completed.length, 'migration')
   const durationMs = completed.reduce((sum, migration) => sum + migration.durationMs, 0)
   return `${count} in ${formatDuration(durationMs)}`
+}
+
+function countNamed(count: number, noun: string): string {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`
 }
 
 function lines(...parts: readonly string[]): string {
