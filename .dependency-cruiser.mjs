@@ -18,7 +18,7 @@ const LAYERS = [
       attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file codegen column-parsers compile database dialect
       docker embedded/[^/]+ failure federation-db files findings folder git history index-targets leftover-indexes lock lock-retry
       migration-session migrator monitor own-transaction proof run-migration
-      schema-objects scratch session-settings source-location statement-preview statement-scope types-generator without-transaction`,
+      schema-objects scratch session-settings source-location statement-preview statement-scope types-generator view-definition without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },

@@ -207,9 +207,12 @@ const DOMAINS = `
     from pg_constraint k join pg_type t on t.oid = k.contypid
    where k.contype = 'c' and ${isInUserSchema('t.typnamespace')} and ${isOwn('pg_type', 't.oid')}`
 
+/** The version only where it is not what the server would take by itself: that differs from one to the next. */
 const EXTENSIONS = `
   select 'pg_extension'::regclass, e.oid, 0, 0, p.* from pg_extension e,
-    lateral (values ('', 'in ' || e.extnamespace::regnamespace), ('version', e.extversion)) p (property, value)`
+    lateral (values ('', 'in ' || e.extnamespace::regnamespace), ('version', (
+      select e.extversion from pg_available_extensions v where v.name = e.extname and v.default_version <> e.extversion))
+    ) p (property, value)`
 
 const COLLATIONS = `
   select 'pg_collation'::regclass, c.oid, 0, 0, '', concat_ws(', ', 'provider ' || c.collprovider::text,

@@ -1,5 +1,6 @@
 import { catalogQueries } from './catalog-queries.ts'
 import type { Database } from './database.ts'
+import { modernDefinition } from './view-definition.ts'
 
 /** One object of a schema, or one property of it, as it is described. */
 export interface CatalogLine {
@@ -28,9 +29,17 @@ export async function readCatalog({ client, serverVersion }: Database): Promise<
     readonly rows: readonly CatalogLine[]
   }[]
   const lines = results.flatMap(({ rows }) => rows)
-  return lines.sort(
+  const described = serverVersion < VIEWS_AS_NOW ? lines.map(asNow) : lines
+  return described.sort(
     (a, b) => compareText(a.object, b.object) || compareText(a.property, b.property),
   )
+}
+
+/** The first version that describes views as later ones do. */
+const VIEWS_AS_NOW = 160000
+
+function asNow(line: CatalogLine): CatalogLine {
+  return line.property === 'definition' ? { ...line, value: modernDefinition(line.value) } : line
 }
 
 /** By code units, as no language's order is. */

@@ -139,7 +139,7 @@ async function replay(
       report({ type: 'proving-ended' })
     })
     const flaws = proofs.flatMap((proof) => flawFinding(proof) ?? [])
-    const drift = target === undefined ? [] : findDrift(target, base, proofs, server.version)
+    const drift = target === undefined ? [] : findDrift(target, base, proofs)
     const types = end?.stale === undefined ? [] : [staleFinding(end.stale)]
     return { findings: [...flaws, ...drift, ...types], proofs }
   })
@@ -158,20 +158,15 @@ function warnOfVersion(scratch: number, target: number, report: Report): void {
 
 /** The live schema against what its applied migrations make; none where that is not known. */
 function findDrift(
-  { history, catalog, origin, serverVersion }: Target,
+  { history, catalog, origin }: Target,
   base: Catalog,
   proofs: readonly Proof[],
-  scratchVersion: number,
 ): readonly Finding[] {
   const applied = new Set(history.applied.map(({ name }) => name))
   const last = proofs.findLastIndex(({ name }) => applied.has(name))
   const expected = last === -1 ? base : proofs[last]?.catalog
   if (expected === undefined) return []
-  // Another major brings other versions of its extensions.
-  const isAlike = majorOf(scratchVersion) === majorOf(serverVersion)
-  const changes = diffCatalogs(expected, catalog).filter(
-    ({ object, property }) => isAlike || property !== 'version' || !object.startsWith('extension '),
-  )
+  const changes = diffCatalogs(expected, catalog)
   return driftFindings(changes, originsOf(proofs.slice(0, last + 1)), origin)
 }
 
