@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { type Blocker, summariseBlockers } from './blocker.ts'
 import { closeClient, type Database } from './database.ts'
 import type { Report } from './events.ts'
+import { LOCK_MODES } from './measurement.ts'
 import { describeProgress, type ServerProgress } from './server-progress.ts'
 
 /** A statement of a migration that is on its way. */
@@ -117,18 +118,6 @@ async function observe(
     : undefined
   return { blockers: blockers.rows, progress: progress?.rows[0] }
 }
-
-/** From the weakest to the strongest (PostgreSQL documentation, table-level locks). */
-const LOCK_MODES = [
-  'AccessShareLock',
-  'RowShareLock',
-  'RowExclusiveLock',
-  'ShareUpdateExclusiveLock',
-  'ShareLock',
-  'ShareRowExclusiveLock',
-  'ExclusiveLock',
-  'AccessExclusiveLock',
-]
 
 /** Who blocks the session $1. Of a prepared transaction pg_locks has no pid, and pg_blocking_pids says 0. */
 const BLOCKERS = `

@@ -1,0 +1,73 @@
+/**
+ * PostgreSQL's table-level lock modes, from the weakest to the strongest (documentation, section 13.3), as
+ * pg_locks names them.
+ */
+export const LOCK_MODES = [
+  'AccessShareLock',
+  'RowShareLock',
+  'RowExclusiveLock',
+  'ShareUpdateExclusiveLock',
+  'ShareLock',
+  'ShareRowExclusiveLock',
+  'ExclusiveLock',
+  'AccessExclusiveLock',
+] as const
+
+export type LockMode = (typeof LOCK_MODES)[number]
+
+/** What a statement did to a table that was there before its migration, as it was seen on a scratch server. */
+export interface TableEffect {
+  /** With its schema, quoted where it must be: `public.visits`. */
+  readonly table: string
+  /** The strongest lock that it took and its transaction did not have yet; undefined where none was seen. */
+  readonly lock: LockMode | undefined
+  /** True where the table, or an index of it, was written anew as a whole. */
+  readonly isRewritten: boolean
+  /** True where the table was read as a whole. */
+  readonly isScanned: boolean
+  /** How much there is of it on the target, as its catalog estimates; undefined where it is not there. */
+  readonly size: TableSize | undefined
+}
+
+/** How much there is of a table, as the catalog estimates. */
+export interface TableSize {
+  readonly rows: number
+  readonly bytes: number
+}
+
+/** A statement of a migration that ran on a scratch server. */
+export interface MeasuredStatement {
+  readonly sql: string
+  /** `file:line:column` in the migration, where it is known. */
+  readonly location: string | undefined
+  readonly effects: readonly TableEffect[]
+}
+
+/** A migration that ran on a scratch server. */
+export interface MeasuredMigration {
+  readonly name: string
+  readonly isInTransaction: boolean
+  readonly statements: readonly MeasuredStatement[]
+  /** The tables that it made itself: what it does to those is in nobody’s way. */
+  readonly newTables: readonly string[]
+}
+
+/** How much care something needs: `look` may hurt where much goes on, `dangerous` does. */
+export type DangerLevel = 'look' | 'dangerous'
+
+/** Something about a statement that hurts a database in use, and what to write instead. */
+export interface Danger {
+  /** A stable name, for example `create-index-blocks-writes`: what a waiver names. */
+  readonly rule: string
+  readonly level: DangerLevel
+  /** The statement's place in the migration, from 0. */
+  readonly statement: number
+  /** With its schema, quoted where it must be; undefined where it is about no table. */
+  readonly table: string | undefined
+  /** One line of fact, with the lock and the names. */
+  readonly message: string
+  /** The safe way in words. */
+  readonly hint: string
+  /** The same as Kysely code, with the user’s own names; a migration’s whole text or its body. */
+  readonly instead: string | undefined
+}
