@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { until } from '../support/until.ts'
+import { type OwnServer, startOwnServer } from './support/own-server.ts'
 import { planMigration, planMigrations, send } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
 import { itAtFullSize, sized } from './support/size.ts'
@@ -19,7 +20,15 @@ const GATE = `
 describe(`faults: ${RUNNERS} runners at once`, function () {
   this.timeout(sized(60_000, 300_000))
 
+  /** They use up its connections, which other tests’ sessions need. */
+  let server: OwnServer
   let scene: Scene
+
+  before(async () => {
+    server = await startOwnServer()
+  })
+
+  after(() => server.dispose())
 
   afterEach(async () => {
     const [{ deadlocks } = { deadlocks: -1 }] = await scene.database.query<{ deadlocks: number }>(
@@ -33,7 +42,7 @@ describe(`faults: ${RUNNERS} runners at once`, function () {
     Array.from({ length: RUNNERS }, () => scene.start([...UP, ...args]))
 
   it('apply each migration exactly once, and all succeed', async () => {
-    scene = await createScene(planMigrations(sized(5, 20)))
+    scene = await createScene(planMigrations(sized(5, 20)), { server: server.url })
     const endings = await Promise.all(startAll('--lock-wait', '240').map(({ ended }) => ended))
     const failed = endings.filter(({ exitCode }) => exitCode !== 0)
     expect(failed.map(({ exitCode, stderr }) => `${exitCode}: ${stderr}`)).to.eql([])
@@ -42,7 +51,7 @@ describe(`faults: ${RUNNERS} runners at once`, function () {
   })
 
   itAtFullSize('are refused with 5 where they may not wait, while one of them works', async () => {
-    scene = await createScene([GATED])
+    scene = await createScene([GATED], { server: server.url })
     await scene.database.query(GATE)
     const runners = startAll('--lock-wait', '0')
     await until(
@@ -65,7 +74,7 @@ describe(`faults: ${RUNNERS} runners at once`, function () {
   })
 
   itAtFullSize('roll everything back exactly once (half of them)', async () => {
-    scene = await createScene(planMigrations(3))
+    scene = await createScene(planMigrations(3), { server: server.url })
     await expectToGoOn(scene)
     const runners = Array.from({ length: RUNNERS / 2 }, () =>
       scene.start(['rollback', '--all', '--no-codegen', '--lock-wait', '240']),
