@@ -201,9 +201,9 @@ function driftFinding(
       toucher === undefined ? '' : ` (${relation ?? object} was last changed by ${toucher})`
     return finding(
       toucher,
-      `${what} is made by no migration${note}`,
+      `${what} comes from no migration${note}`,
       details,
-      'Make it in a new migration, or drop it by hand.',
+      'Make it in a new migration, or take it back by hand.',
     )
   }
   const maker = toucher === undefined ? 'the migrations make' : `${toucher} makes`

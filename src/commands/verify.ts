@@ -313,7 +313,13 @@ function staleFinding({ file, isMissing, changes }: StaleTypes, root: string): F
 }
 
 function asFinding(kind: FindingKind): (problem: Problem) => Finding {
-  return ({ message, hint }) => ({ kind, message, hint, details: [] })
+  // Of a line that is empty esbuild shows just that.
+  return ({ message, hint }) => ({
+    kind,
+    message,
+    hint: hint === '' ? undefined : hint,
+    details: [],
+  })
 }
 
 /** What two checks found alike is told once. */
