@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { Config, ServerTarget } from './config.ts'
+import type { Config } from './config.ts'
 import { INSUFFICIENT_PRIVILEGE } from './connection-error.ts'
-import { type Database, withDatabase } from './database.ts'
-import { runningServer, stopServer } from './embedded/server.ts'
+import { type Database, embeddedTarget, withDatabase } from './database.ts'
+import { packagedMajor } from './embedded/binaries.ts'
+import { type Edition, findEdition } from './embedded/editions.ts'
+import { runningServer, startServer, stopServer } from './embedded/server.ts'
 import { type ErrorCode, MigrationError } from './errors.ts'
 import type { ProgressEvent, Report } from './events.ts'
 import { dropMarkedRoles, listRoles, makeRole, markRoles } from './scratch-roles.ts'
@@ -15,6 +17,8 @@ export interface ScratchWish {
   readonly schemas: readonly string[]
   /** Roles that migrations may name, whether the scratch server has them or not. */
   readonly roles: ReadonlySet<string> | 'any'
+  /** The target’s major version; undefined where there is none. */
+  readonly major: number | undefined
   /** Which server the target is on: see `identifyServer`. Undefined where nobody asked it. */
   readonly targetServer: string | undefined
 }
@@ -23,6 +27,7 @@ export interface ScratchWish {
 export const PLAIN_SCRATCH: ScratchWish = {
   schemas: ['public'],
   roles: 'any',
+  major: undefined,
   targetServer: undefined,
 }
 
@@ -58,7 +63,8 @@ const TOLD: ReadonlySet<ProgressEvent['type']> = new Set([
 type InMaintenance = <Answer>(work: (database: Database) => Promise<Answer>) => Promise<Answer>
 
 /**
- * Hands a scratch server to `use`: that of SCRATCH_DATABASE_URL, else the embedded one, which is stopped
+ * Hands a scratch server to `use`: that of SCRATCH_DATABASE_URL, else an embedded one of the target's
+ * major version (installed from npm where that is another than the project's own), which is stopped
  * afterwards where it was not running before. Never the target's database.
  * Throws like `withDatabase`, with messages that say which server is meant.
  */
@@ -71,13 +77,19 @@ export async function withScratchServer<Result>(
   const told: Report = (event) => {
     if (TOLD.has(event.type)) report(event)
   }
+  const edition = await findOtherEdition(config, wish, report)
   const inDatabase = async <Answer>(
     name: string,
     work: (database: Database) => Promise<Answer>,
   ): Promise<Answer> => {
     try {
       const options = { createIfMissing: false }
-      return await withDatabase(scratchConfig(config, name), told, options, work)
+      return await withDatabase(
+        await scratchConfig(config, edition, name, told),
+        told,
+        options,
+        work,
+      )
     } catch (error) {
       throw scratchFailure(error, config)
     }
@@ -113,7 +125,11 @@ export async function withScratchServer<Result>(
       await roles.dispose()
     }
   }
-  return config.scratch === undefined ? withEmbeddedAsItWas(config, serve) : serve()
+  if (config.scratch !== undefined) return serve()
+  return withEmbeddedAsItWas(
+    edition === undefined ? config : { ...config, root: edition.root },
+    serve,
+  )
 }
 
 /** Stops the embedded server once `use` has ended, where only that started it and nobody else uses it. */
@@ -126,6 +142,24 @@ export async function withEmbeddedAsItWas<Result>(
     return await use()
   } finally {
     await stopUnused(config)
+  }
+}
+
+/** Undefined where the project’s own will do, or has to. */
+async function findOtherEdition(
+  { root, scratch }: Config,
+  { major }: ScratchWish,
+  report: Report,
+): Promise<Edition | undefined> {
+  if (scratch !== undefined || major === undefined || major === (await packagedMajor())) {
+    return undefined
+  }
+  try {
+    return await findEdition(root, major)
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error
+    report({ type: 'warning', message: error.message, hint: error.hint })
+    return undefined
   }
 }
 
@@ -145,10 +179,17 @@ function isSameAddress({ scratch, target }: Config): boolean {
   return scratch.host === target.host && scratch.port === target.port
 }
 
-function scratchConfig(config: Config, database: string): Config {
-  const target: ServerTarget | Config['target'] =
-    config.scratch === undefined ? { kind: 'embedded', database } : { ...config.scratch, database }
-  return { ...config, target }
+async function scratchConfig(
+  config: Config,
+  edition: Edition | undefined,
+  database: string,
+  report: Report,
+): Promise<Config> {
+  const { scratch } = config
+  if (scratch !== undefined) return { ...config, target: { ...scratch, database } }
+  if (edition === undefined) return { ...config, target: { kind: 'embedded', database } }
+  const server = await startServer(edition.root, report, edition.native)
+  return { ...config, target: embeddedTarget(server, database) }
 }
 
 const ABOUT_SERVER: ReadonlySet<ErrorCode> = new Set([

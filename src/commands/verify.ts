@@ -147,6 +147,7 @@ async function readTarget({ config, report }: Context): Promise<Target | undefin
         scratch: {
           schemas: [schema, ...others],
           roles: new Set(await listRoles(database)),
+          major: majorOf(serverVersion),
           targetServer: await identifyServer(database),
         },
         serverVersion,
