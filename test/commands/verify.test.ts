@@ -52,8 +52,11 @@ describe('verify', () => {
 
   const run = (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
     project.run(args, { DATABASE_URL: database.url, SCRATCH_DATABASE_URL: serverUrl(), ...env })
+  /** Without progress: how much there is of that depends on how busy the machine is. */
+  const verify = (args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) =>
+    run(['verify', '--quiet', ...args], env)
   const findings = async (...args: readonly string[]): Promise<readonly Finding[]> => {
-    const { exitCode, stdout, stderr } = await run(['verify', '--json', ...args])
+    const { exitCode, stdout, stderr } = await verify(['--json', ...args])
     const document = JSON.parse(stdout) as { readonly findings: readonly Finding[] }
     expect(document, stderr).to.have.property('findings')
     expect(exitCode).to.equal(document.findings.length === 0 ? 0 : 4)
@@ -100,14 +103,14 @@ describe('verify', () => {
       const before = await snapshotSchema(database)
       const rolesBefore = await queryUrl(serverUrl(), 'select rolname from pg_roles order by 1')
 
-      expect(await run(['verify'])).to.deep.equal({
+      expect(await verify()).to.deep.equal({
         exitCode: 0,
         stdout: `All is well: 2 migrations applied, undone and applied again; ${database.name} is what they make; the types are fresh.
   10_rows can’t be undone: the rows are anybody’s
 `,
         stderr: '',
       })
-      const { stdout } = await run(['verify', '--json'])
+      const { stdout } = await verify(['--json'])
       expect(JSON.parse(stdout)).to.deep.equal({
         ok: true,
         database: database.name,
@@ -127,7 +130,7 @@ describe('verify', () => {
       await database.query('create schema app')
       await database.query(`alter database "${database.name}" set search_path = app, public`)
       await apply()
-      expect(await run(['verify'])).to.include({ exitCode: 0 })
+      expect(await verify()).to.include({ exitCode: 0 })
       await database.query('drop table app.visits')
       expect(messagesOf(await findings())).to.deep.equal([
         'table app.visits is not there, though 002_visits makes it',
@@ -171,7 +174,7 @@ describe('verify', () => {
       await project.write('migrations/008_pending_too.ts', tableMigration('pending_too'))
       await project.write('migrations/009_broken.ts', 'export const up = (\n')
 
-      const { exitCode, stdout } = await run(['verify', '--no-codegen'])
+      const { exitCode, stdout } = await verify(['--no-codegen'])
       expect(exitCode).to.equal(4)
       expect(stdout.replace(/started .* UTC/, 'started … UTC')).to
         .equal(`✗ migrations/009_broken.ts:2:1 Unexpected end of file
@@ -212,7 +215,7 @@ describe('verify', () => {
 
     it('finds that there is no database yet', async () => {
       const url = database.url.replace(database.name, 'never_made')
-      const { exitCode, stdout, stderr } = await run(['verify', '--no-codegen'], {
+      const { exitCode, stdout, stderr } = await verify(['--no-codegen'], {
         DATABASE_URL: url,
       })
       expect({ exitCode, stdout, stderr }).to.deep.equal({
@@ -362,7 +365,7 @@ describe('verify', () => {
       await apply()
       await project.write('migrations/003_typo.ts', sqlMigration(['crate table a ()'], ['select']))
       await project.write('migrations/004_after.ts', tableMigration('after'))
-      expect(await run(['verify'])).to.deep.equal({
+      expect(await verify()).to.deep.equal({
         exitCode: 4,
         stdout: `✗ 003_typo is not applied
 ✗ 004_after is not applied
@@ -397,7 +400,7 @@ describe('verify', () => {
       const roles = (): Promise<object[]> =>
         queryUrl(serverUrl(), `select from pg_roles where rolname like '${role}%'`)
       // Without a URL the target is the embedded server, which is not even started.
-      const alone = await project.run(['verify', '--no-target', '--no-codegen'], {
+      const alone = await project.run(['verify', '--quiet', '--no-target', '--no-codegen'], {
         SCRATCH_DATABASE_URL: serverUrl(),
       })
       expect(alone).to.deep.equal({
@@ -409,7 +412,7 @@ describe('verify', () => {
 
       await queryUrl(serverUrl(), `create role ${role}`)
       try {
-        const { stdout } = await run(['verify', '--no-codegen'])
+        const { stdout } = await verify(['--no-codegen'])
         expect(stdout.slice(stdout.indexOf('✗ 004_role was'))).to
           .equal(`✗ 004_role was not tried: the scratch database is on the target’s server
     it changes roles, which the whole server shares
@@ -511,7 +514,7 @@ describe('verify', () => {
       ]) {
         await database.query(statement)
       }
-      const { stdout } = await run(['verify', '--no-codegen'])
+      const { stdout } = await verify(['--no-codegen'])
       expect(stdout).to.equal(`✗ function public.extra() comes from no migration
     CREATE OR REPLACE FUNCTION public.extra() RETURNS integer LANGUAGE sql AS $function$ select 1 $function$
 ✗ validity of index public.patients_born comes from no migration (public.patients was last changed by 001_patients)
@@ -601,7 +604,6 @@ describe('verify', () => {
 
   describe('generated types', () => {
     it('are what the migrations give: not missing, stale or edited by hand', async () => {
-      const verify = () => run(['verify', '--no-target'])
       const found = (what: string, ...details: readonly string[]): string =>
         [
           `✗ generated/db.ts is ${what}`,
@@ -611,11 +613,11 @@ describe('verify', () => {
           '1 finding; 2 migrations applied, undone and applied again.',
           '',
         ].join('\n')
-      expect(await verify()).to.include({ exitCode: 4, stdout: found('not there') })
+      expect(await verify(['--no-target'])).to.include({ exitCode: 4, stdout: found('not there') })
       await apply()
       const fresh = await project.read('generated/db.ts')
       await project.write('generated/db.ts', `${fresh}// by hand\n`)
-      expect(await verify()).to.include({
+      expect(await verify(['--no-target'])).to.include({
         exitCode: 4,
         stdout: found('not what the migrations give', 'only comments or other text differ'),
       })
@@ -624,7 +626,7 @@ describe('verify', () => {
         'migrations/002_visits.ts',
         sqlMigration(['create table visits (id integer, at date)'], ['drop table visits']),
       )
-      expect(await verify()).to.include({
+      expect(await verify(['--no-target'])).to.include({
         exitCode: 4,
         stdout: found(
           'not what the migrations give',
@@ -637,7 +639,7 @@ describe('verify', () => {
 
   describe('scratch server', () => {
     it('is named where something is wrong with it', async () => {
-      const away = await run(['verify'], {
+      const away = await verify([], {
         SCRATCH_DATABASE_URL: 'postgres://ada:secret@127.0.0.1:1/x',
         DB_CONNECT_TIMEOUT: '0',
       })
@@ -654,7 +656,7 @@ Hint: Check SCRATCH_DATABASE_URL.
       try {
         const url = new URL(serverUrl())
         Object.assign(url, { username: role, password: 'secret' })
-        const { exitCode, stderr } = await run(['verify'], { SCRATCH_DATABASE_URL: url.href })
+        const { exitCode, stderr } = await verify([], { SCRATCH_DATABASE_URL: url.href })
         expect({ exitCode, stderr }).to.deep.equal({
           exitCode: 1,
           stderr: `Error: on the scratch server: the database refuses: permission denied to create database
@@ -700,7 +702,7 @@ Hint: The target is as it was, and the scratch database is gone.
         serverUrl(),
         `comment on role ${role} is 'federation-migrate: for a scratch database only, since 1000000000000'`,
       )
-      await run(['verify', '--no-target'])
+      await verify(['--no-target'])
       const left = await scratchDatabases()
       expect(left).to.include(names[1])
       expect(left).to.not.include(names[0])
@@ -723,7 +725,7 @@ Hint: The target is as it was, and the scratch database is gone.
           ),
         )
         const env = { DATABASE_URL: database.url }
-        const { exitCode, stdout } = await project.run(['verify', '--no-codegen'], env)
+        const { exitCode, stdout } = await project.run(['verify', '--quiet', '--no-codegen'], env)
         expect({ exitCode, stdout }).to.deep.equal({
           exitCode: 4,
           stdout: `✗ 001_patients is not applied
@@ -737,7 +739,7 @@ Hint: The target is as it was, and the scratch database is gone.
         expect(await runningServer(project.root)).to.equal(undefined)
 
         const { user, password, host, port } = await startServer(project.root, () => undefined)
-        await project.run(['verify', '--no-codegen', '--no-target'], env)
+        await project.run(['verify', '--quiet', '--no-codegen', '--no-target'], env)
         expect(await runningServer(project.root)).to.include({ port })
         expect(
           await queryUrl(
