@@ -49,8 +49,9 @@ export function samplePattern(pattern: string, seed: number): readonly string[] 
 /** Texts that a pattern of LIKE matches. */
 export function sampleLike(pattern: string, seed: number): readonly string[] {
   const fill = (any: string): string =>
-    pattern.replace(/\\(.)|[%_]/gsu, (match, escaped: string | undefined) =>
-      escaped === undefined ? (match === '%' ? any : 'x') : escaped,
+    pattern.replace(
+      /\\(.)|[%_]/gsu,
+      (match, escaped: string | undefined) => escaped ?? (match === '%' ? any : 'x'),
     )
   return [...new Set([fill(`sample${seed}`), fill('')])]
 }

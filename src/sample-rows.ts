@@ -9,6 +9,7 @@ import {
   type RowWish,
   searchQuery,
 } from './row-search.ts'
+import type { Condition } from './sample-conditions.ts'
 import { readSampleTables, type SampleTable } from './sample-tables.ts'
 import { quoteIdentifier } from './sql-text.ts'
 
@@ -59,6 +60,9 @@ export async function fillTables(database: Database): Promise<FillResult> {
         if (reason === undefined) rows.set(name, count + 1)
         else reasons.set(name, reason)
       }
+      if (seed > 1) continue
+      const empty = tables.filter(({ table }) => isEmpty(table.name))
+      for (const name of await fillTogether(database, empty, isEmpty)) rows.set(name, 1)
     }
     await client.query('commit')
   } catch (error) {
@@ -102,6 +106,53 @@ function inOrder(plans: readonly TablePlan[], isByNeed: boolean): readonly Table
   plans.forEach(visit)
   return [...ordered]
 }
+
+/**
+ * Fills tables that can't be filled one after the other, since each needs a row of the next: where their
+ * keys may be checked at the end, a row refers to what another one is going to be. Gives those filled.
+ */
+async function fillTogether(
+  database: Database,
+  plans: readonly TablePlan[],
+  isEmpty: (table: string) => boolean,
+): Promise<readonly string[]> {
+  const { client } = database
+  const promising = plans.filter(({ table }) => table.conditions.some(isPromise(isEmpty)))
+  if (promising.length === 0) return []
+  await client.query('savepoint cycle; set constraints all deferred')
+  const filled = new Set<string>()
+  for (const { table } of [...promising, ...plans.filter((plan) => !promising.includes(plan))]) {
+    const isStillEmpty = (name: string): boolean => isEmpty(name) && !filled.has(name)
+    const conditions = table.conditions.map((condition) =>
+      isPromise(isStillEmpty)(condition) ? promiseOf(condition) : condition,
+    )
+    const relaxed = { ...table, conditions }
+    const plan = { table: relaxed, groups: groupColumns(relaxed) }
+    const reason = await fillRow(database, plan, { seed: 1, isSparse: true }, isStillEmpty)
+    if (reason === undefined) filled.add(table.name)
+  }
+  try {
+    await client.query('set constraints all immediate; release cycle')
+    return [...filled]
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || isConnectionLost(error)) throw error
+    await client.query('rollback to cycle; release cycle; set constraints all immediate')
+    return []
+  }
+}
+
+const isPromise =
+  (isEmpty: (table: string) => boolean) =>
+  ({ reference }: Condition): boolean =>
+    reference?.isDeferrable === true && !reference.isToItself && isEmpty(reference.table)
+
+/** Instead of a foreign key: its columns get what a key gets first, and so will the other end. */
+const promiseOf = (condition: Condition): Condition => ({
+  ...condition,
+  kind: 'unique',
+  test: 'true',
+  reference: undefined,
+})
 
 /** Values for a group's columns, in their order. */
 type Solution = readonly (string | null)[]

@@ -263,7 +263,8 @@ function jsonValues({ seed, hints, defaultValue }: WishOfValue): readonly string
     hints.texts,
   ].map((value) => JSON.stringify(value))
   // What reads it expects the shape that its default has.
-  const isLikeDefault = (text: string): boolean => text[0] === defaultValue?.trim()[0]
+  const opening = defaultValue?.trim()[0] ?? '{'
+  const isLikeDefault = (text: string): boolean => text.startsWith(opening)
   return [...shapes.filter(isLikeDefault), ...shapes.filter((text) => !isLikeDefault(text))]
 }
 

@@ -165,6 +165,15 @@ const CASES: readonly Case[] = [
       alter table a add b uuid references b`,
   },
   {
+    title: 'tables that need each other, where a key may be checked at the end',
+    schema: `
+      create table a (id integer primary key, b uuid not null);
+      create table b (id uuid primary key, c integer not null);
+      create table c (id integer primary key, a integer not null references a);
+      alter table a add foreign key (b) references b deferrable;
+      alter table b add foreign key (c) references c deferrable initially deferred`,
+  },
+  {
     title: 'partitions by range, list and hash, and of partitions',
     schema: `
       create table ranges (id integer not null, at date not null, primary key (id, at)) partition by range (at);
