@@ -74,6 +74,14 @@ export function readCondition(row: ConditionRow): Condition {
   }
 }
 
+/** Stands for what can only be seen by trying whether the type takes a value. */
+export function typeCondition(
+  { name, expression }: { readonly name: string; readonly expression: string | undefined },
+  column: string,
+): Condition {
+  return { kind: 'check', name, columns: [column], test: 'true', expression, reference: undefined }
+}
+
 /** What a domain asks of a column. */
 export function domainCondition(
   { name, expression }: { readonly name: string; readonly expression: string },

@@ -24,7 +24,7 @@ export interface FillResult {
 /** How many rows a table gets. */
 const ROWS = 3
 /** How many inserts one row may take. */
-const TRIES = 24
+const TRIES = 40
 /** Somebody's trigger may never end. */
 const STATEMENT_TIMEOUT_MS = 5000
 /** The first version with pg_input_is_valid. */
@@ -66,8 +66,12 @@ export async function fillTables(database: Database): Promise<FillResult> {
     }
     await client.query('commit')
   } catch (error) {
-    if (!isConnectionLost(error)) await client.query('rollback')
-    throw error
+    if (isConnectionLost(error)) throw error
+    await client.query('rollback')
+    if (!(error instanceof pg.DatabaseError)) throw error
+    // What users check at the end of a transaction.
+    rows.clear()
+    for (const { table } of tables) reasons.set(table.name, error.message)
   }
   const isFilled = ({ table }: TablePlan): boolean => (rows.get(table.name) ?? 0) > 0
   return {
@@ -168,28 +172,57 @@ async function fillRow(
   const solutions = await solve(database, groups, wish)
   const unsolved = groups.find((_, index) => solutions[index]?.length === 0)
   if (unsolved !== undefined) return describeUnsolved(unsolved, isEmpty)
-  const places = groups.map(() => 0)
+  const most = solutions.map(({ length }) => length)
+  let base: Places = groups.map(() => 0)
+  let untried = neighbours(base, most)
+  let places = base
   let reason = ''
   for (let tries = 0; tries < TRIES; tries += 1) {
-    const row = new Map(
-      groups.flatMap(({ columns }, index) =>
-        columns.map(({ column }, position) => [
-          column.name,
-          solutions[index]?.[places[index] ?? 0]?.[position] ?? null,
-        ]),
-      ),
-    )
-    const error = await insertRow(database, table, row)
-    if (error === undefined) return undefined
-    reason = error.message
-    const concerned = columnsOf(error, table)
-    const next = [concerned, undefined]
-      .map((names) => groupToChange(groups, solutions, places, names))
-      .find((index) => index !== undefined)
+    const refusal = await insertRow(database, table, rowAt(groups, solutions, places))
+    if (refusal === undefined) return undefined
+    const concerned = columnsOf(refusal, table)
+    const better = concerned && nextPlaces(groups, most, places, concerned)
+    if (better !== undefined || refusal.message !== reason) {
+      base = better ?? places
+      untried = neighbours(base, most)
+    }
+    reason = refusal.message
+    const next = better ?? untried.shift()
     if (next === undefined) return reason
-    places[next] = (places[next] ?? 0) + 1
+    places = next
   }
   return reason
+}
+
+/** Which solution of each group is taken. */
+type Places = readonly number[]
+
+function rowAt(
+  groups: readonly ColumnGroup[],
+  solutions: readonly (readonly Solution[])[],
+  places: Places,
+): ReadonlyMap<string, string | null> {
+  return new Map(
+    groups.flatMap(({ columns }, index) =>
+      columns.map(({ column }, position) => [
+        column.name,
+        solutions[index]?.[places[index] ?? 0]?.[position] ?? null,
+      ]),
+    ),
+  )
+}
+
+/** With another solution in one group, the best ones first: for a refusal that does not say what it is about. */
+function neighbours(base: Places, most: readonly number[]): Places[] {
+  const changes = base.flatMap((place, index) =>
+    Array.from({ length: Math.max(0, (most[index] ?? 0) - place - 1) }, (_, by) => ({
+      index,
+      by: by + 1,
+    })),
+  )
+  return changes
+    .sort((a, b) => a.by - b.by)
+    .map(({ index, by }) => base.with(index, (base[index] ?? 0) + by))
 }
 
 /** The columns that an error is about; undefined where it does not say. */
@@ -201,20 +234,20 @@ function columnsOf(error: Refusal, table: SampleTable): readonly string[] | unde
   return names.length === 0 ? undefined : names
 }
 
-/** The group of these columns that has another solution, of these the one least tried. */
-function groupToChange(
+/** With the next solution in a group of these columns, the one least tried; undefined where there is none. */
+function nextPlaces(
   groups: readonly ColumnGroup[],
-  solutions: readonly (readonly Solution[])[],
-  places: readonly number[],
-  names: readonly string[] | undefined,
-): number | undefined {
+  most: readonly number[],
+  places: Places,
+  names: readonly string[],
+): Places | undefined {
   const able = [...groups.keys()].filter(
     (index) =>
-      (places[index] ?? 0) + 1 < (solutions[index]?.length ?? 0) &&
-      (names === undefined ||
-        groups[index]?.columns.some(({ column }) => names.includes(column.name)) === true),
+      (places[index] ?? 0) + 1 < (most[index] ?? 0) &&
+      groups[index]?.columns.some(({ column }) => names.includes(column.name)) === true,
   )
-  return able.sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0))[0]
+  const [index] = able.sort((a, b) => (places[a] ?? 0) - (places[b] ?? 0))
+  return index === undefined ? undefined : places.with(index, (places[index] ?? 0) + 1)
 }
 
 function describeUnsolved(

@@ -5,8 +5,9 @@ import {
   type ConditionRow,
   domainCondition,
   readCondition,
+  typeCondition,
 } from './sample-conditions.ts'
-import type { SampleType } from './sample-values.ts'
+import { isKnownType, type SampleType } from './sample-values.ts'
 
 /** A table that rows may be put into, and what it asks of them. */
 export interface SampleTable {
@@ -50,6 +51,11 @@ interface ColumnRow {
   readonly dependsOn: readonly string[]
 }
 
+interface DomainCheck {
+  readonly name: string
+  readonly expression: string
+}
+
 interface TypeRow {
   readonly oid: number
   readonly name: string
@@ -64,7 +70,7 @@ interface TypeRow {
   readonly isNotNull: boolean
   readonly labels: readonly string[] | null
   readonly fields: readonly { readonly type: number; readonly modifier: number }[] | null
-  readonly checks: readonly { readonly name: string; readonly expression: string }[] | null
+  readonly checks: readonly DomainCheck[] | null
 }
 
 /** Reads the tables that rows can be put into by themselves: not partitions, foreign or own ones. */
@@ -158,9 +164,37 @@ function sampleType(oid: number, modifier: number, types: Types): SampleType {
 }
 
 function domainConditions(column: ColumnRow, types: Types): readonly Condition[] {
-  return domainsOf(column.type, types).flatMap(({ checks }) =>
-    (checks ?? []).map((check) => domainCondition(check, column.name)),
+  const { name } = column
+  const domains = domainsOf(column.type, types)
+  const own = domains.flatMap(({ checks }) => checks ?? [])
+  const innermost = domains.at(-1)?.base ?? column.type
+  const inside = partsOf(innermost, types).flatMap((part) => checksInside(part, types))
+  const type = sampleType(column.type, column.modifier, types)
+  return [
+    ...own.map((check) => domainCondition(check, name)),
+    ...inside.map((check) => typeCondition(check, name)),
+    ...(isKnownType(type)
+      ? []
+      : [typeCondition({ name: 'its type', expression: undefined }, name)]),
+  ]
+}
+
+/** The types that one is made of. */
+function partsOf(oid: number, types: Types): readonly number[] {
+  const type = types.get(oid)
+  if (type === undefined) return []
+  const { kind, category, base, element, bound, range, fields } = type
+  if (kind === 'd') return [base]
+  if (category === 'A') return [element]
+  return [bound, range, ...(fields ?? []).map((field) => field.type)].filter(
+    (part) => part !== null,
   )
+}
+
+/** Of domains in a type. */
+function checksInside(oid: number, types: Types): readonly DomainCheck[] {
+  const inner = partsOf(oid, types).flatMap((part) => checksInside(part, types))
+  return [...(types.get(oid)?.checks ?? []), ...inner]
 }
 
 const TABLES = `

@@ -149,6 +149,15 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
   regrole: ['pg_monitor'],
 }
 
+/** Whether it is known what values of a type look like; else there are but guesses. */
+export function isKnownType(type: SampleType): boolean {
+  if (type.kind !== 'base') return true
+  const { name, category } = type
+  return (
+    name in OTHERS || /^(date|timestamp(tz)?|jsonb?|money)$/.test(name) || /^[BNSV]$/.test(category)
+  )
+}
+
 /** Types of widespread extensions. */
 function extensionValues({ name, modifier }: BaseType, seed: number): readonly string[] {
   if (name === 'hstore') return [`sample=>${seed}`]

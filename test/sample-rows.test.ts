@@ -195,6 +195,39 @@ const CASES: readonly Case[] = [
       create table u (kind text not null check (kind = 'x'), during daterange not null, exclude using gist (kind with =, during with &&))`,
   },
   {
+    title: 'checks that fail rather than say no',
+    schema: `
+      create domain short as text check (length(value) < 4);
+      create function is_fine(text) returns boolean language plpgsql immutable as
+        $$ begin if $1 not like 's%' then raise exception 'not fine'; end if; return $1 = 'sample-2' or length($1) < 9; end $$;
+      create table t (
+        a text not null check (is_fine(a)), b jsonb not null check ((b ->> 'n')::integer > 5),
+        c integer not null check (100 / c > 30), d short[] not null)`,
+  },
+  {
+    title: 'a reference to one of several, and many columns that hang together',
+    schema: `
+      create table x (id uuid primary key); create table y (id integer generated always as identity primary key);
+      create table t (
+        x uuid references x, y integer references y, z text, check (num_nonnulls(x, y, z) = 1),
+        a integer, b integer, c integer, d integer, e integer, f integer, g integer, h integer,
+        check (coalesce(a, 0) + coalesce(b, 0) + coalesce(c, 0) + coalesce(d, 0) + coalesce(e, 0) + coalesce(f, 0) + coalesce(g, 0) + coalesce(h, 0) >= 2),
+        check (a < 100 and b < 100 and c < 100 and d < 100 and e < 100 and f < 100 and g < 100 and h < 100))`,
+  },
+  {
+    title: 'types of extensions',
+    schema: `
+      create extension citext; create extension hstore; create extension ltree; create extension cube; create extension isn;
+      create table t (a citext not null unique check (a like '%@%'), b hstore not null, c ltree not null, d cube not null, e isbn)`,
+  },
+  {
+    title: 'a table that inherits, and one of a type',
+    schema: `
+      create table parent (id integer primary key check (id > 20), name text not null);
+      create table child (extra text not null) inherits (parent);
+      create type pair as (a integer, b text); create table typed of pair (primary key (a))`,
+  },
+  {
     title: 'names that need quotes, and columns named like what a query is made of',
     schema: `
       create schema "Odd one";
@@ -241,7 +274,8 @@ describe('generated rows', () => {
         for (const { table, rows } of filled) {
           const name = table.replace(/^public\./, '')
           expect(rows, table).to.equal(expected?.[name] ?? 3)
-          expect(await rowsOf(table), table).to.have.lengthOf(rows)
+          // With those of the tables that inherit from it.
+          expect((await rowsOf(table)).length, table).to.be.at.least(rows)
         }
       })
     }
@@ -308,6 +342,8 @@ describe('generated rows', () => {
       create table swallowed (id integer primary key);
       create rule nothing as on insert to swallowed do instead nothing;
       create table orphans (id integer not null references guarded);
+      create table ring_a (id integer primary key); create table ring_b (id integer primary key references ring_a);
+      alter table ring_a add foreign key (id) references ring_b;
       create table fine (id integer primary key)`)
     const { filled, unfilled } = await fill()
     expect(filled).to.deep.equal([{ table: 'public.fine', rows: 3 }])
@@ -316,6 +352,8 @@ describe('generated rows', () => {
       { table: 'public.never', reason: 'no values found for id that satisfy never_id_check' },
       { table: 'public.nowhere', reason: 'no values found for id that satisfy its partitions' },
       { table: 'public.orphans', reason: 'it refers to public.guarded, which has no rows' },
+      { table: 'public.ring_a', reason: 'it refers to public.ring_b, which has no rows' },
+      { table: 'public.ring_b', reason: 'it refers to public.ring_a, which has no rows' },
       {
         table: 'public.swallowed',
         reason: 'its inserts are taken elsewhere by a trigger or a rule',
@@ -345,9 +383,7 @@ describe('generated rows', () => {
     } finally {
       await project.dispose()
     }
-    const started = performance.now()
     const { filled, unfilled } = await fill()
-    if (process.env.TELL_TIMES) console.log(performance.now() - started)
     expect(unfilled).to.deep.equal([])
     expect(filled).to.deep.equal(
       [
