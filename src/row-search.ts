@@ -161,7 +161,7 @@ export function searchQuery(
     return `(
       select * from (
         select place as "${PLACE} ${index}", value as "${VALUE} ${index}", value::${castType} as ${quoteIdentifier(name)}
-          from (${candidateRows(column, candidates[index] ?? [], wish, literal)}) candidate
+          from (${candidateRows(column, candidates[index] ?? [], wish, literal)}) candidate (place, value)
       ) source
       ${tests.length === 0 ? '' : `where ${tests.join(' and ')}`}
       order by "${VALUE} ${index}" is not null, "${PLACE} ${index}" limit ${most}) c${index}`
@@ -200,11 +200,11 @@ function candidateRows(
     if (value !== null && !isTaken) return []
     // What refers to another row rather than to itself comes first.
     const place = references.length > 0 && value !== null ? index + 2 * REFERRED : index
-    return [`select ${place}, ${value === null ? 'null' : literal(value)}::text`]
+    return [`(${place}, ${value === null ? 'null' : literal(value)}::text)`]
   })
   const referred = references.map((reference) => referredRows(reference, column.column.name, wish))
-  return `select null::int8 as place, null::text as value where false
-    union all ${[...own, ...referred].join(' union all ')}`
+  const parts = own.length === 0 ? referred : [`values ${own.join(', ')}`, ...referred]
+  return parts.length === 0 ? `select 0, '' where false` : parts.join(' union all ')
 }
 
 /** The same rows for each column of the key. */
