@@ -7,18 +7,21 @@ const LAYERS = [
   {
     name: 'decisions',
     files: `
-      arguments backoff blocker checksum config connection-error context duration index-mentions interruption interrupts
-      plan redact server-progress server-wide sql-text state time type-diff`,
+      arguments backoff blocker check-hints checksum config connection-error content-losses context duration
+      index-mentions interruption interrupts pattern-samples plan redact sample-conditions sample-values
+      server-progress server-wide sql-text state time type-diff`,
     pure: true,
     siblings: true,
   },
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file codegen column-parsers compile database dialect
-      docker embedded/[^/]+ failure federation-db files findings folder git history index-targets leftover-indexes lock lock-retry
-      migration-session migrator monitor own-transaction proof run-migration
-      schema-objects scratch scratch-roles session-settings source-location statement-preview statement-scope types-generator view-definition without-transaction`,
+      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file
+      codegen column-parsers compile contents database dialect docker embedded/[^/]+ failure federation-db
+      files findings folder git history index-targets leftover-indexes lock lock-retry migration-session
+      migrator monitor own-transaction proof row-search run-migration sample-rows sample-tables schema-objects
+      scratch scratch-roles session-settings source-location statement-preview statement-scope types-generator
+      view-definition without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },
