@@ -17,12 +17,13 @@ export async function findDangers(migration: MeasuredMigration): Promise<readonl
   )
   const measured = migration.statements.flatMap(({ sql, effects }, index) => {
     if (own.some((danger) => danger.statement === index && danger.level === 'dangerous')) return []
-    // The parser may not know it, or it holds several.
-    const statement: ParsedStatement = { index, sql, node: NOTHING, effects }
+    // The parser may not know it.
+    const parsed = statements.find((statement) => statement.index === index)
+    const statement = parsed ?? { index, sql, node: NOTHING, effects }
     return apply(MEASURED_RULE, { statement, at: 0, statements, migration })
   })
   const found = [...own, ...measured]
-  return [...found, ...(await squawkDangers(migration, statements, found))].sort(
+  return [...found, ...(await squawkDangers(migration, statements))].sort(
     (a, b) => a.statement - b.statement || rank(a) - rank(b),
   )
 }

@@ -21,9 +21,9 @@ import type { Rule } from './rule.ts'
 import {
   as,
   clauseAt,
-  effectOn,
   findAll,
   identityOf,
+  isHeavy,
   lockPhrase,
   type Scene,
   strings,
@@ -44,7 +44,7 @@ const addRewritingColumn: Rule = {
     columnsAddedInUse(scene).flatMap((column) => {
       const { table, name } = column
       const cause = rewriteCause(column)
-      if (cause === undefined || effectOn(scene, table)?.isRewritten === false) return []
+      if (cause === undefined || !isHeavy(scene, 'isRewritten')) return []
       return [
         {
           table: identityOf(scene, table),
@@ -118,15 +118,14 @@ const changeType: Rule = {
     alterationsInUse(scene).flatMap(({ table, command }) => {
       const definition = as(command.def, 'ColumnDef')
       if (command.subtype !== 'AT_AlterColumnType' || definition === undefined) return []
-      const effect = effectOn(scene, table)
-      if (effect !== undefined && !effect.isRewritten && !effect.isScanned) return []
+      if (!isHeavy(scene, 'isRewritten', 'isScanned')) return []
       const { sql } = scene.statement
       const column = command.name ?? ''
       const type = typeOfChange(sql, definition.typeName?.location ?? 0)
       const using = usingOfChange(sql, definition.location ?? definition.typeName?.location ?? 0)
       const fresh = joinName(column, 'new')
       const value = using ?? `${identifier(column)}::${type}`
-      const work = effect?.isRewritten === false ? 'all rows are read' : 'the table is written anew'
+      const work = isHeavy(scene, 'isRewritten') ? 'the table is written anew' : 'all rows are read'
       return [
         {
           table: identityOf(scene, table),

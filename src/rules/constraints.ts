@@ -2,7 +2,7 @@ import { alterationsInUse, constraintsAddedInUse, constraintText, typeText } fro
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { type MigrationCode, NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
-import { effectOn, identityOf, lockPhrase, type Scene, strings, type TableName } from './scene.ts'
+import { identityOf, isHeavy, lockPhrase, type Scene, strings, type TableName } from './scene.ts'
 
 const addCheck: Rule = {
   id: 'check-scans-under-lock',
@@ -14,7 +14,7 @@ const addCheck: Rule = {
   find: (scene) =>
     constraintsAddedInUse(scene, 'CONSTR_CHECK').flatMap(({ table, constraint, column }) => {
       if (constraint.skip_validation === true) return []
-      if (effectOn(scene, table)?.isScanned === false) return []
+      if (!isHeavy(scene, 'isScanned', 'isRewritten')) return []
       const { sql } = scene.statement
       const name =
         constraint.conname ??
@@ -58,7 +58,7 @@ const setNotNull: Rule = {
   find: (scene) =>
     alterationsInUse(scene).flatMap(({ table, command }) => {
       if (command.subtype !== 'AT_SetNotNull') return []
-      if (effectOn(scene, table)?.isScanned === false) return []
+      if (!isHeavy(scene, 'isScanned', 'isRewritten')) return []
       const column = command.name ?? ''
       return [
         {

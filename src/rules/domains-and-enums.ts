@@ -1,7 +1,7 @@
 import { identifier, joinName, tableIdentifier, withoutQuotes } from './identifier.ts'
 import { printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
-import { as, clauseAt, effectsInUse, lockName, nameOfParts, strings } from './scene.ts'
+import { as, clauseAt, effectsInUse, isMeasured, lockName, nameOfParts, strings } from './scene.ts'
 
 const domainConstraint: Rule = {
   id: 'domain-constraint-scans-tables',
@@ -18,12 +18,8 @@ const domainConstraint: Rule = {
     if (!isNotNull && alter.subtype !== 'C') return []
     if (constraint?.skip_validation === true) return []
     const tables = effectsInUse(scene.statement, scene.migration)
-    // Measured, and no table of that domain was touched: none is in use.
-    if (
-      scene.migration.statements[scene.statement.index]?.effects.length !== 0 &&
-      tables.length === 0
-    )
-      return []
+    // No table with a column of the domain is in use.
+    if (isMeasured(scene.migration) && tables.length === 0) return []
     const domain = nameOfParts(strings(alter.typeName))
     const name = constraint?.conname ?? joinName(domain.name, isNotNull ? 'not_null' : 'check')
     const written = isNotNull

@@ -7,6 +7,7 @@ import {
   effectsInUse,
   identityOf,
   isInUse,
+  isMeasured,
   lockName,
   lockPhrase,
   nameOf,
@@ -59,8 +60,8 @@ const dropIndex: Rule = {
     const drop = as(scene.statement.node, 'DropStmt')
     if (drop?.removeType !== 'OBJECT_INDEX' || drop.concurrent === true) return []
     const effects = effectsInUse(scene.statement, scene.migration)
-    // Measured, and nothing in use was touched: the index was of a new table.
-    if (scene.statement.effects.length > 0 && effects.length === 0) return []
+    // Nothing in use was touched: the index was of a new table.
+    if (isMeasured(scene.migration) && effects.length === 0) return []
     const names = (drop.objects ?? []).map((object) =>
       tableIdentifier(nameOfParts(strings(as(object, 'List')?.items))),
     )
@@ -95,7 +96,7 @@ const reindex: Rule = {
     const isTable = statement.kind === 'REINDEX_OBJECT_TABLE'
     if (isTable && !isInUse(scene, named)) return []
     const [effect] = effectsInUse(scene.statement, scene.migration)
-    if (scene.statement.effects.length > 0 && effect === undefined) return []
+    if (isMeasured(scene.migration) && effect === undefined) return []
     const table = effect?.table ?? (isTable ? identityOf(scene, named) : undefined)
     return [
       {

@@ -7,6 +7,7 @@ import {
   clauseAt,
   effectOn,
   identityOf,
+  isHeavy,
   isInUse,
   lockPhrase,
   nameOf,
@@ -27,7 +28,7 @@ const attach: Rule = {
     attachments(scene).flatMap(({ parent, child, bound }) => {
       if (!isInUse(scene, child)) return []
       const effect = effectOn(scene, child)
-      if (effect?.isScanned === false) return []
+      if (!isHeavy(scene, 'isScanned')) return []
       const name = identifier(joinName(child.name, 'bounds'))
       const alter = `alter table ${tableIdentifier(child)}`
       const check = effect?.partitionConstraint

@@ -123,6 +123,22 @@ export function effectsInUse(
   return effects.filter(({ table }) => !isNewIdentity(migration, table))
 }
 
+/**
+ * True where the statement read or wrote all of a table in use (a partition of it, say), or where nobody
+ * measured whether it does.
+ */
+export function isHeavy({ statement, migration }: Scene, ...works: readonly Work[]): boolean {
+  if (!isMeasured(migration)) return true
+  return effectsInUse(statement, migration).some((effect) => works.some((work) => effect[work]))
+}
+
+type Work = 'isScanned' | 'isRewritten'
+
+/** False where the statements never ran: what they do is only known by their text. */
+export function isMeasured({ statements }: MeasuredMigration): boolean {
+  return statements.some(({ effects }) => effects.length > 0)
+}
+
 /** Locks under which nobody can write, or nobody even read (documentation, table 13.2). */
 export const BLOCKING_LOCKS: ReadonlySet<LockMode> = new Set([
   'ShareLock',

@@ -7,10 +7,10 @@ import {
   as,
   BLOCKING_LOCKS,
   BLOCKS,
-  effectOn,
   effectsInUse,
   findAll,
   identityOf,
+  isHeavy,
   isInUse,
   lockName,
   nameOf,
@@ -54,8 +54,8 @@ const workUnderLock: Rule = {
   why: 'A lock is held to the end of the transaction: what follows lengthens the outage. Dangerous, as the wait grows with the table.',
   hint: 'Split the migration: what needs the strong lock for a moment apart from what takes long.',
   example: [
-    'alter table visits add constraint visits_priority_check check (priority is not null) not valid',
-    'alter table visits validate constraint visits_priority_check',
+    'alter table visits add constraint visits_duration_check check (duration > 0) not valid',
+    'alter table visits validate constraint visits_duration_check',
   ],
   find: (scene) => {
     if (!scene.migration.isInTransaction) return []
@@ -94,7 +94,7 @@ const backfill: Rule = {
     if (change === undefined) return []
     const table = nameOf(change.relation)
     if (!isInUse(scene, table)) return []
-    if (effectOn(scene, table)?.isScanned === false) return []
+    if (!isHeavy(scene, 'isScanned')) return []
     if (!scene.migration.isInTransaction && hasLimit(change)) return []
     const verb = as(node, 'DeleteStmt') === undefined ? 'update' : 'delete'
     return [
@@ -145,7 +145,7 @@ const transactionControl: Rule = {
   what: 'BEGIN, COMMIT, ROLLBACK or a SET that outlasts the migration',
   why: 'It would end the runner’s transaction, or leak into the next migration. To be looked at only: the runner refuses it.',
   hint: 'Leave the transaction to the runner; SET LOCAL ends with it, and names with their schema need no search_path.',
-  example: ["set search_path to 'clinic'", 'create table appointments (id uuid primary key)'],
+  example: ['set search_path to clinic, public', 'create table appointments (id uuid primary key)'],
   find: (scene) => {
     const { sql } = scene.statement
     const breach = scene.migration.isInTransaction ? transactionBreach(sql) : undefined
@@ -223,8 +223,6 @@ function firstWords(sql: string): string {
 
 function hasLimit(change: unknown): boolean {
   return findAll(change, 'SelectStmt').some(({ limitCount }) => limitCount !== undefined)
-    ? true
-    : JSON.stringify(change).includes('"limitCount"')
 }
 
 /** The same change in batches; undefined where a loop might never end, or the rows come from a join. */
