@@ -326,7 +326,8 @@ export const config = { transaction: false }
 
 export async function up(db: Kysely<any>): Promise<void> {
   await sql\`
-    create unique index concurrently if not exists visits_day on visits using btree (hospital_id, lower(priority)) where status = 'OPEN'
+    create unique index concurrently if not exists visits_day on visits using btree (hospital_id, lower(priority))
+      where status = 'OPEN'
   \`.execute(db)
 }
 

@@ -1,5 +1,5 @@
 import type { AlterTableCmd, ColumnDef, Constraint, ConstrType } from 'libpg-query'
-import { withoutQuotes } from './identifier.ts'
+import { identifier, withoutQuotes } from './identifier.ts'
 import {
   as,
   clauseAt,
@@ -125,6 +125,17 @@ export function constraintText(
     .filter((location) => location > from)
     .sort((a, b) => a - b)[0]
   return withoutQuotes(clauseBetween(sql, from, next))
+}
+
+/** A new column as it is written, without its keys and checks. */
+export function plainColumnText(sql: string, column: NewColumn): string {
+  const value = defaultText(sql, column)
+  return [
+    identifier(column.name),
+    typeText(sql, column),
+    ...(value === undefined ? [] : [`default ${value}`]),
+    ...(constraintOf(column, 'CONSTR_NOTNULL') === undefined ? [] : ['not null']),
+  ].join(' ')
 }
 
 /** The text of a DEFAULT without the word. */

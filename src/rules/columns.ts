@@ -31,14 +31,23 @@ import {
 } from './scene.ts'
 
 /** How many rows a batch takes: a moment’s work, and few locks. */
-export const BATCH_ROWS = 1000
+const BATCH_ROWS = 1000
+
+/**
+ * The condition of a batch’s rows. It stands twice: rows in two partitions may have the same ctid, and one
+ * that somebody changes meanwhile is looked at again.
+ */
+export function someRows(table: string, where: string | undefined): string {
+  const [inner, outer] = where === undefined ? ['', ''] : [` where ${where}`, `\n  and (${where})`]
+  return `where ctid = any (array(select ctid from ${table}${inner} limit ${BATCH_ROWS}))${outer}`
+}
 
 const addRewritingColumn: Rule = {
   id: 'new-column-rewrites-table',
   level: 'dangerous',
   what: 'a column added with a volatile default, or as serial, identity or stored generated, to a table in use',
   why: 'It holds ACCESS EXCLUSIVE while the whole table and its indexes are written anew. Dangerous, as the wait grows with the table. Constants and now() rewrite nothing.',
-  hint: 'Add the column without a value, let the default fill new rows, and fill the old ones in batches.',
+  hint: 'Add the column without a value, let the default fill new rows, and fill the old ones in batches; where there are many millions of them, make a partial index of the rows that are left first.',
   example: ['alter table visits add column public_id uuid default gen_random_uuid()'],
   find: (scene) =>
     columnsAddedInUse(scene).flatMap((column) => {
@@ -250,14 +259,11 @@ for each row execute function ${call}()`,
 }
 
 /** Rows that are there, some at a time, until none is left. */
-export function fillInBatches(table: TableName, set: string, where: string): MigrationCode {
+function fillInBatches(table: TableName, set: string, where: string): MigrationCode {
   const name = tableIdentifier(table)
   return {
     config: NO_TRANSACTION,
-    up: [
-      runInBatches(`update ${name} set ${set}
-where ctid = any (array(select ctid from ${name} where ${where} limit ${BATCH_ROWS}))`),
-    ],
+    up: [runInBatches(`update ${name} set ${set}\n${someRows(name, where)}`)],
     down: ['// Nothing to take back.'],
   }
 }
@@ -268,9 +274,9 @@ function plainValue(type: string): string | undefined {
   if (word.endsWith('[]')) return "'{}'"
   if (/^(text|varchar|character varying|citext|char|bpchar)/.test(word)) return "''"
   if (/^(smallint|int|bigint|numeric|decimal|real|double|float)/.test(word)) return '0'
-  if (/^bool/.test(word)) return 'false'
+  if (word.startsWith('bool')) return 'false'
   if (/^jsonb?\b/.test(word)) return "'{}'"
-  if (/^timestamp/.test(word)) return 'now()'
+  if (word.startsWith('timestamp')) return 'now()'
   if (/^date\b/.test(word)) return 'current_date'
   return undefined
 }

@@ -1,8 +1,13 @@
-import { alterationsInUse, constraintsAddedInUse, constraintText, typeText } from './alterations.ts'
+import {
+  alterationsInUse,
+  constraintsAddedInUse,
+  constraintText,
+  plainColumnText,
+} from './alterations.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { type MigrationCode, NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
-import { identityOf, isHeavy, lockPhrase, type Scene, strings, type TableName } from './scene.ts'
+import { identityOf, isHeavy, lockPhrase, strings, type TableName } from './scene.ts'
 
 const addCheck: Rule = {
   id: 'check-scans-under-lock',
@@ -31,11 +36,7 @@ const addCheck: Rule = {
             column === undefined
               ? { up: [run(`${alter} ${add}`)], down: [run(`${alter} ${drop}`)] }
               : {
-                  up: [
-                    run(
-                      `${alter} add column ${identifier(column.name)} ${typeText(sql, column)}, ${add}`,
-                    ),
-                  ],
+                  up: [run(`${alter} add column ${plainColumnText(sql, column)}, ${add}`)],
                   down: [run(`${alter} drop column ${identifier(column.name)}`)],
                 },
             {
@@ -103,11 +104,7 @@ const addUnique: Rule = {
             ? []
             : [
                 {
-                  up: [
-                    run(
-                      `${alter} add column ${identifier(column.name)} ${typeText(scene.statement.sql, column)}`,
-                    ),
-                  ],
+                  up: [run(`${alter} add column ${plainColumnText(scene.statement.sql, column)}`)],
                   down: [run(`${alter} drop column ${identifier(column.name)}`)],
                 },
               ]),

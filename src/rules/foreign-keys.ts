@@ -1,5 +1,10 @@
 import type { Constraint } from 'libpg-query'
-import { columnsMade, constraintsAddedInUse, constraintText } from './alterations.ts'
+import {
+  columnsMade,
+  constraintsAddedInUse,
+  constraintText,
+  plainColumnText,
+} from './alterations.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
@@ -43,7 +48,16 @@ const addForeignKey: Rule = {
           table: identityOf(scene, table),
           message: `foreign key ${name} ${lockPhrase(scene, table, 'ShareRowExclusiveLock')}, and ${lock} on ${identityOf(scene, parent)}, while all rows are read`,
           instead: printMigrations(
-            { up: [run(add)], down: [run(drop)] },
+            column === undefined
+              ? { up: [run(add)], down: [run(drop)] }
+              : {
+                  up: [
+                    run(
+                      `${alter} add column ${plainColumnText(scene.statement.sql, column)}, add ${text} not valid`,
+                    ),
+                  ],
+                  down: [run(`${alter} drop column ${identifier(column.name)}`)],
+                },
             {
               up: [run(validate)],
               down: [run(`${drop}, add ${text} not valid`)],

@@ -1,3 +1,4 @@
+import { tokens } from '../sql-text.ts'
 import { withoutQuotes } from './identifier.ts'
 
 /** A migration to be printed: its bodies line by line. */
@@ -77,13 +78,40 @@ export function runInBatches(statement: string): string {
 }
 
 function sqlTemplate(statement: string): string {
-  const text = withoutQuotes(statement.trim().replace(/;$/, ''))
+  const text = markParameters(withoutQuotes(statement.trim().replace(/;$/, '')))
     .replace(/[`\\]|\$\{/g, '\\$&')
-    .replace(/\$(\d+)/g, '${value$1}')
+    .replace(/\0(\d+)/g, '${value$1}')
   if (text.length <= WIDTH && !text.includes('\n')) return `sql\`${text}\``
-  const lines = text.split('\n')
-  const indents = lines.slice(1).filter((line) => line.trim() !== '')
-  const common = Math.min(...indents.map((line) => line.length - line.trimStart().length), 8)
-  const body = lines.map((line, i) => (i === 0 ? line : line.slice(common)))
-  return `sql\`\n${body.map((line) => `  ${line}`).join('\n')}\n\``
+  const lines = (text.includes('\n') ? text : breakLine(text)).split('\n')
+  return `sql\`\n${lines.map((line) => `  ${line}`).join('\n')}\n\``
+}
+
+/** The parameters `$1`, not a price in a text, with a NUL, which no statement has, for their dollar. */
+function markParameters(sql: string): string {
+  const places = [...tokens(sql)].flatMap(({ text, index }) =>
+    text === '$' && /^\$\d/.test(sql.slice(index)) ? [index] : [],
+  )
+  return places.reduce((marked, at) => `${marked.slice(0, at)}\0${marked.slice(at + 1)}`, sql)
+}
+
+/** Where a long statement may go on in a new line. */
+const BREAKS: ReadonlySet<string> = new Set('add alter drop references validate where'.split(' '))
+
+function breakLine(sql: string): string {
+  let depth = 0
+  let broken = ''
+  let end = 0
+  for (const { text, index } of tokens(sql)) {
+    if (depth === 0 && index > 0 && BREAKS.has(text.toLowerCase())) {
+      const line = sql.slice(end, index).trimEnd()
+      // ALTER COLUMN x DROP NOT NULL stays together.
+      if (!/\balter column \S+$/.test(line)) {
+        broken += `${line}\n  `
+        end = index
+      }
+    }
+    if (text === '(') depth += 1
+    if (text === ')') depth -= 1
+  }
+  return broken + sql.slice(end)
 }

@@ -91,7 +91,7 @@ export function isInUse(scene: Scene, table: TableName): boolean {
 }
 
 /** True for the identity of a table that the migration made itself. */
-export function isNewIdentity(migration: MeasuredMigration, identity: string): boolean {
+function isNewIdentity(migration: MeasuredMigration, identity: string): boolean {
   return migration.newTables.includes(identity)
 }
 
@@ -106,8 +106,7 @@ function madeBy(statements: readonly ParsedStatement[], table: TableName): boole
       (create?.if_not_exists === true ? undefined : create?.relation) ??
       as(node, 'CreateTableAsStmt')?.into?.rel
     return (
-      relation !== undefined &&
-      relation.relname === table.name &&
+      relation?.relname === table.name &&
       (relation.schemaname === undefined ||
         table.schema === undefined ||
         relation.schemaname === table.schema)

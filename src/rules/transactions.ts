@@ -1,5 +1,5 @@
 import { tokens, transactionBreach } from '../sql-text.ts'
-import { BATCH_ROWS, hasUnknownFunction } from './columns.ts'
+import { hasUnknownFunction, someRows } from './columns.ts'
 import { identifier, tableIdentifier, withoutQuotes } from './identifier.ts'
 import { NO_TRANSACTION, printMigrations, run, runInBatches } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
@@ -86,7 +86,7 @@ const backfill: Rule = {
   level: 'dangerous',
   what: 'UPDATE or DELETE of a whole table in use at once',
   why: 'It locks every row until it commits, doubles the table, and starts from nothing when it is interrupted. Dangerous, as all of that grows with the table. One that finds its rows by an index was measured not to read the table, and is let pass.',
-  hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped.',
+  hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped. Where there are many millions of rows, make a partial index of those that are left first.',
   example: ["update visits set priority = 'routine' where priority is null"],
   find: (scene) => {
     const { node } = scene.statement
@@ -234,8 +234,7 @@ function inBatches({ statement: { node, sql } }: Scene, table: TableName): strin
   const alias = update?.relation?.alias?.aliasname ?? remove?.relation?.alias?.aliasname
   const as_ = alias === undefined ? '' : ` as ${identifier(alias)}`
   const where = sectionOf(sql, 'where')
-  const rowsWhere = (condition: string | undefined): string =>
-    `where ctid = any (array(select ctid from ${name}${as_}${condition === undefined ? '' : ` where ${condition}`} limit ${BATCH_ROWS}))`
+  const rowsWhere = (condition: string | undefined): string => someRows(`${name}${as_}`, condition)
   const code = (statement: string): string =>
     printMigrations({
       config: NO_TRANSACTION,
@@ -244,7 +243,7 @@ function inBatches({ statement: { node, sql } }: Scene, table: TableName): strin
     })
   if (remove !== undefined) {
     if ((remove.usingClause ?? []).length > 0) return undefined
-    return code(`delete from ${name}\n${rowsWhere(where)}`)
+    return code(`delete from ${name}${as_}\n${rowsWhere(where)}`)
   }
   const set = sectionOf(sql, 'set')
   if (update === undefined || set === undefined || (update.fromClause ?? []).length > 0) {
