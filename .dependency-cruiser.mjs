@@ -8,8 +8,8 @@ const LAYERS = [
     name: 'decisions',
     files: `
       arguments backoff blocker check-hints checksum config connection-error content-losses context duration
-      index-mentions interruption interrupts pattern-samples plan redact sample-conditions sample-values
-      server-progress server-wide sql-text state time type-diff`,
+      index-mentions interruption interrupts pattern-samples plan redact rules/[^/]+ sample-conditions
+      sample-values server-progress server-wide sql-text state time type-diff`,
     pure: true,
     siblings: true,
   },
@@ -17,11 +17,11 @@ const LAYERS = [
     name: 'outside-world',
     files: `
       attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file
-      codegen column-parsers compile contents database dialect docker embedded/[^/]+ failure federation-db
-      files findings folder git history index-targets leftover-indexes lock lock-retry migration-session
-      migrator monitor own-transaction proof row-search run-migration sample-rows sample-tables schema-objects
-      scratch scratch-roles session-settings source-location statement-preview statement-scope types-generator
-      view-definition without-transaction`,
+      codegen column-parsers compile contents dangers database dialect docker embedded/[^/]+ failure
+      federation-db files findings folder git history index-targets leftover-indexes lock lock-retry
+      migration-session migrator monitor own-transaction parse-sql proof row-search run-migration sample-rows
+      sample-tables schema-objects scratch scratch-roles session-settings source-location squawk
+      statement-preview statement-scope types-generator view-definition without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },
