@@ -8,17 +8,17 @@ const LAYERS = [
     name: 'decisions',
     files: `
       arguments backoff blocker checksum config connection-error context duration index-mentions interruption interrupts
-      plan redact server-progress sql-text state time type-diff`,
+      plan redact server-progress sql-text state table-state time type-diff`,
     pure: true,
     siblings: true,
   },
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file codegen column-parsers compile database dialect
-      docker embedded/[^/]+ failure federation-db files findings folder git history index-targets leftover-indexes lock lock-retry
-      migration-session migrator monitor own-transaction proof run-migration
-      schema-objects scratch session-settings source-location statement-preview statement-scope types-generator view-definition without-transaction`,
+      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file codegen column-parsers compile dangers database
+      dialect docker embedded/[^/]+ failure federation-db files findings folder git held-statement history index-targets leftover-indexes lock lock-retry
+      measure migration-session migrator monitor own-transaction proof run-migration
+      schema-objects scratch scratch-run session-settings source-location statement-preview statement-scope table-look table-sizes types-generator view-definition without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },

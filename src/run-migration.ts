@@ -25,7 +25,11 @@ import {
   transactionSession,
 } from './migration-session.ts'
 import { localSettings, type SessionWish } from './session-settings.ts'
-import { createStatementScope, type StatementScope } from './statement-scope.ts'
+import {
+  type AroundStatement,
+  createStatementScope,
+  type StatementScope,
+} from './statement-scope.ts'
 import {
   describeLooseEnd,
   type LooseMigration,
@@ -58,6 +62,8 @@ export interface RunOptions extends Patience {
   readonly earlierAttempts: ReadonlyMap<string, MigrationAttempt>
   /** Calls the listener with each promise that is rejected and not handled; gives a way to stop. */
   readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
+  /** Each statement of a migration goes through it, where what it does is to be seen. */
+  readonly aroundStatement?: AroundStatement | undefined
 }
 
 /** What every migration of a run shares. */
