@@ -8,7 +8,7 @@ import type { MeasuredMigration, MeasuredStatement, TableEffect, TableSize } fro
 import { runOnScratch } from './scratch-run.ts'
 import { emptiesTables, runsAlikeInTransaction, setsTransactionMode } from './sql-text.ts'
 import type { AroundStatement } from './statement-scope.ts'
-import { lookAtTables } from './table-look.ts'
+import { findUnindexedForeignKeys, lookAtTables } from './table-look.ts'
 import { effectsBetween, type KnownTable, type TableLook } from './table-state.ts'
 
 /** What a migration showed on a scratch database. */
@@ -51,6 +51,9 @@ export async function measureMigration(
       isInTransaction: migration.module.transaction,
       statements: watch.statements(),
       newTables: watch.newTables(),
+      unindexedForeignKeys:
+        failure === undefined ? await findUnindexedForeignKeys(database.client) : undefined,
+      lockTimeoutMs: migration.module.lockTimeoutMs,
     },
     failure,
   }

@@ -27,6 +27,11 @@ export interface TableEffect {
   readonly isScanned: boolean
   /** How much there is of it on the target, as its catalog estimates; undefined where it is not there. */
   readonly size: TableSize | undefined
+  /**
+   * What its rows must fulfil, where the statement made it a partition: pg_get_partition_constraintdef.
+   * Only the parent’s catalog knows the key; left out where nobody looked.
+   */
+  readonly partitionConstraint?: string | undefined
 }
 
 /** How much there is of a table, as the catalog estimates. */
@@ -50,6 +55,17 @@ export interface MeasuredMigration {
   readonly statements: readonly MeasuredStatement[]
   /** The tables that it made itself: what it does to those is in nobody’s way. */
   readonly newTables: readonly string[]
+  /** The foreign keys whose columns no index begins with, once it has run; left out where nobody looked. */
+  readonly unindexedForeignKeys?: readonly UnindexedForeignKey[] | undefined
+  /** Its own `config.lockTimeoutMs`, 0 for no limit; left out where it leaves that to the run. */
+  readonly lockTimeoutMs?: number | undefined
+}
+
+/** A foreign key for which the server reads the whole table when a row is deleted in the other one. */
+export interface UnindexedForeignKey {
+  /** With its schema, quoted where it must be. */
+  readonly table: string
+  readonly constraint: string
 }
 
 /** How much care something needs: `look` may hurt where much goes on, `dangerous` does. */

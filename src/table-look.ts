@@ -1,10 +1,11 @@
 import type pg from 'pg'
 import { OWN_TABLES } from './migration.ts'
+import type { UnindexedForeignKey } from './measurement.ts'
 import type { RelationLock, TableLook } from './table-state.ts'
 
 /**
- * Looks at all tables but the runner’s own, and at the locks of the session that asks. Takes no lock on
- * any of them, and reads none.
+ * Looks at all tables but the runner’s own, and at the locks of the session that asks. Reads none of them,
+ * and takes no lock that would tell anything.
  */
 export async function lookAtTables(client: pg.Client): Promise<TableLook> {
   const { rows } = await client.query<TableLook>(
@@ -37,6 +38,8 @@ const TABLES = `
            'name', format('%I.%I', n.nspname, c.relname),
            'file', pg_relation_filenode(c.oid)::int8,
            'scans', pg_stat_get_numscans(c.oid) + pg_stat_get_xact_numscans(c.oid),
+           -- Of a partition; opens it and its parent, as a query would.
+           'bound', case when c.relispartition then pg_get_partition_constraintdef(c.oid) end,
            'indexes', (
              select coalesce(json_agg(json_build_object(
                       'oid', i.oid::int8, 'name', i.relname, 'file', pg_relation_filenode(i.oid)::int8)), '[]')
@@ -45,6 +48,24 @@ const TABLES = `
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where c.relkind in ('r', 'p', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
      and c.relname <> all ($1)`
+
+/** The foreign keys whose columns no index begins with: the server reads the whole table for a delete in the other. */
+export async function findUnindexedForeignKeys(
+  client: pg.Client,
+): Promise<readonly UnindexedForeignKey[]> {
+  const { rows } = await client.query<UnindexedForeignKey>(
+    `select format('%I.%I', n.nspname, c.relname) as table, k.conname as constraint
+       from pg_constraint k
+       join pg_class c on c.oid = k.conrelid
+       join pg_namespace n on n.oid = c.relnamespace
+      where k.contype = 'f' and not exists (
+        select from pg_index i
+         where i.indrelid = k.conrelid and i.indisvalid and i.indpred is null
+           and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey)
+      order by 1, 2`,
+  )
+  return rows
+}
 
 const locksOf = (pid: string): string => `
   select coalesce(json_agg(json_build_object('relation', relation::int8, 'mode', mode)), '[]')

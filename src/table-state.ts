@@ -15,6 +15,8 @@ export interface TableState {
   readonly file: number | null
   /** How often it was read as a whole so far. */
   readonly scans: number
+  /** What its rows must fulfil as those of a partition; null where it is none. */
+  readonly bound: string | null
   readonly indexes: readonly IndexState[]
 }
 
@@ -61,6 +63,9 @@ export function effectsBetween(
         isRewritten: was !== undefined && is !== undefined && isRewritten(was, is),
         isScanned: was !== undefined && is !== undefined && is.scans > was.scans,
         size,
+        ...(was?.bound === null && typeof is?.bound === 'string'
+          ? { partitionConstraint: is.bound }
+          : {}),
       }
     })
     .filter(({ lock, isRewritten, isScanned }) => lock !== undefined || isRewritten || isScanned)

@@ -89,7 +89,10 @@ const IN_TRANSACTION: readonly Row[] = [
   ],
   [
     `alter table readings attach partition readings_2026 for values from ('2026-01-01') to ('2027-01-01')`,
-    ['readings ShareUpdateExclusive', 'readings_2026 AccessExclusive scan'],
+    [
+      'readings ShareUpdateExclusive',
+      `readings_2026 AccessExclusive scan ((at IS NOT NULL) AND (at >= '2026-01-01'::date) AND (at < '2027-01-01'::date))`,
+    ],
   ],
   [
     'alter table readings detach partition readings_2025',
@@ -164,6 +167,7 @@ describe('measureMigration', () => {
         transaction,
         lockTimeoutMs: undefined,
         statementTimeoutMs: undefined,
+        waive: {},
       },
       locate: () => 'migrations/001_a.ts:3:3',
       packages: [],
@@ -181,13 +185,15 @@ describe('measureMigration', () => {
   const send = (db: MigrationDatabase, text: string): Promise<unknown> => sql.raw(text).execute(db)
 
   const describeEffects = ({ measured }: Measurement, position = 0): readonly string[] =>
-    measured.statements[position]!.effects.map(({ table, lock, isRewritten, isScanned }) =>
-      [
-        table.replace('public.', ''),
-        lock?.replace('Lock', '') ?? '-',
-        ...(isRewritten ? ['rewrite'] : []),
-        ...(isScanned ? ['scan'] : []),
-      ].join(' '),
+    measured.statements[position]!.effects.map(
+      ({ table, lock, isRewritten, isScanned, partitionConstraint }) =>
+        [
+          table.replace('public.', ''),
+          lock?.replace('Lock', '') ?? '-',
+          ...(isRewritten ? ['rewrite'] : []),
+          ...(isScanned ? ['scan'] : []),
+          ...(partitionConstraint === undefined ? [] : [partitionConstraint]),
+        ].join(' '),
     )
 
   before(async () => {
@@ -215,6 +221,22 @@ describe('measureMigration', () => {
         expect(describeEffects(measurement)).to.deep.equal(effects)
       })
     }
+
+    it('finds foreign keys that no index supports', async () => {
+      await connected(template, async (database) => {
+        const { measured } = await measure(
+          database,
+          async (db) => {
+            await send(db, 'alter table codes add patient_id integer references patients')
+            await send(db, 'alter table visits add foreign key (patient_id) references patients')
+          },
+          true,
+        )
+        expect(measured.unindexedForeignKeys).to.deep.equal([
+          { table: 'public.codes', constraint: 'codes_patient_id_fkey' },
+        ])
+      })
+    })
 
     it('tells a lock once, where it came, and the size of its table', async () => {
       await connected(template, async (database) => {

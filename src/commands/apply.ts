@@ -17,13 +17,14 @@ import { listTopLevel } from '../schema-objects.ts'
 import { compareHistory, historyProblems, type MigrationEntry } from '../state.ts'
 
 /**
- * The pending migrations, once nothing is wrong with the files and they agree with the history.
+ * The pending migrations, once nothing is wrong with the files and they agree with the history. Without a
+ * database there is no history to disagree with.
  * Throws everything that is wrong at once, also what only loading the new files tells, and of a changed
  * file whether its statements differ or only its text: `history_mismatch` where files and history
  * disagree, else `invalid_migration`.
  */
 export async function decidePending(
-  database: Database,
+  database: Database | undefined,
   { files, problems }: MigrationFolder,
   history: History,
   to: string | undefined,
@@ -41,13 +42,16 @@ export async function decidePending(
 }
 
 async function explainedProblems(
-  database: Database,
+  database: Database | undefined,
   entries: readonly MigrationEntry[],
 ): Promise<readonly Problem[]> {
   const explained: Problem[] = []
   for (const { message, hint, name } of historyProblems(entries)) {
     const entry = entries.find((candidate) => candidate.name === name)
-    const difference = entry?.state === 'changed' ? await describeChange(database, entry.file) : ''
+    const difference =
+      entry?.state === 'changed' && database !== undefined
+        ? await describeChange(database, entry.file)
+        : ''
     explained.push({ message: `${message}${difference}`, hint })
   }
   return explained
