@@ -87,13 +87,25 @@ export const COMMANDS: readonly Command[] = [
     summary: 'apply all pending migrations and regenerate the types',
     flags: [
       { name: 'to', value: 'NAME', help: 'the last one to apply (its name or number)' },
+      {
+        name: 'accept-dangerous',
+        value: 'REASON',
+        help: 'with DB_ENV=production: run what is dangerous all the same, and record why',
+      },
       ...LOCK_FLAGS,
     ],
     run: async (context, { values, switches }) => {
+      const dangerReason = values.get('accept-dangerous')
+      if (dangerReason?.trim() === '') {
+        throw new MigrationError('usage', '--accept-dangerous needs a reason', {
+          hint: 'Give it: federation-migrate up --accept-dangerous "why it is right"',
+        })
+      }
       const { up } = await import('./commands/up.ts')
       const result = await up(context, {
         to: values.get('to'),
         isCodegenWanted: !switches.has('no-codegen'),
+        dangerReason,
       })
       return { json: result, text: (view) => renderUp(view, result) }
     },

@@ -3,11 +3,12 @@ import type { RunContext } from './context.ts'
 import { findDangers } from './dangers.ts'
 import type { Database } from './database.ts'
 import { type MigrationError, withDetails } from './errors.ts'
+import type { MigrationFolder } from './files.ts'
 import { ensureHistory } from './history.ts'
 import { judge, type JudgedMigration } from './judgement.ts'
 import { measureMigration } from './measure.ts'
 import type { MeasuredMigration, TableSize } from './measurement.ts'
-import { OWN_TABLES } from './migration.ts'
+import { type History, type MigrationFile, OWN_TABLES } from './migration.ts'
 import { PLAIN_SCRATCH, type ScratchWish, withScratchServer } from './scratch.ts'
 import { runOnScratch } from './scratch-run.ts'
 import { lookAtTables } from './table-look.ts'
@@ -55,6 +56,15 @@ export async function readPlanTarget(database: Database): Promise<PlanTarget> {
     sizes: await readTableSizes(database),
     serverVersion: database.serverVersion,
   }
+}
+
+/** The files of what is applied, in order. */
+export function appliedFiles(
+  { files }: MigrationFolder,
+  { applied }: History,
+): readonly MigrationFile[] {
+  const names = new Set(applied.map(({ name }) => name))
+  return files.filter(({ name }) => names.has(name))
 }
 
 /**

@@ -6,6 +6,7 @@ import { type MigrationFolder, readMigrationFolder } from '../files.ts'
 import { readHistory } from '../history.ts'
 import type { History, MigrationFile } from '../migration.ts'
 import {
+  appliedFiles,
   type MigrationPlan,
   NO_TARGET,
   planMigrations,
@@ -80,13 +81,4 @@ async function decideWork(
     applied: appliedFiles(folder, history),
     pending,
   }
-}
-
-/** The files of what is applied, in order. */
-export function appliedFiles(
-  { files }: MigrationFolder,
-  { applied }: History,
-): readonly MigrationFile[] {
-  const names = new Set(applied.map(({ name }) => name))
-  return files.filter(({ name }) => names.has(name))
 }
