@@ -8,8 +8,9 @@ const LAYERS = [
     name: 'decisions',
     files: `
       arguments backoff blocker check-hints checksum config connection-error content-losses context duration
-      index-mentions interruption interrupts pattern-samples plan redact rules/[^/]+ sample-conditions
-      sample-values server-progress server-wide sql-text state time type-diff`,
+      effect-words index-mentions interruption interrupts judgement pattern-samples plan redact rules/[^/]+
+      sample-conditions sample-values server-progress server-wide sql-text state table-state time
+      touched-tables type-diff`,
     pure: true,
     siblings: true,
   },
@@ -18,10 +19,11 @@ const LAYERS = [
     files: `
       attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file
       codegen column-parsers compile contents dangers database dialect docker embedded/[^/]+ failure
-      federation-db files findings folder git history index-targets leftover-indexes lock lock-retry
-      migration-session migrator monitor own-transaction parse-sql proof row-search run-migration sample-rows
-      sample-tables schema-objects scratch scratch-roles session-settings source-location squawk
-      statement-preview statement-scope types-generator view-definition without-transaction`,
+      federation-db files findings folder git held-statement history index-targets leftover-indexes lock
+      lock-retry measure migration-plan migration-session migrator monitor own-transaction parse-sql proof
+      row-search run-migration sample-rows sample-tables schema-objects scratch scratch-roles scratch-run
+      session-settings source-location squawk statement-preview statement-scope table-look table-sizes
+      touch-warning types-generator view-definition without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },

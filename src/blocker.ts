@@ -67,7 +67,7 @@ function describeHold({ lockType, relation, wanted, held }: Blocker): string {
 }
 
 /** `ACCESS EXCLUSIVE` for `AccessExclusiveLock`, as the documentation writes it. */
-function lockName(mode: string): string {
+export function lockName(mode: string): string {
   return mode
     .replace(/Lock$/, '')
     .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')

@@ -4,6 +4,8 @@ import type { Context } from './context.ts'
 import { MigrationError } from './errors.ts'
 import type { SettledState } from './commands/repair.ts'
 import type { MigrationAttempt } from './migration.ts'
+import type { PlanResult } from './commands/plan.ts'
+import { type Level, worst } from './judgement.ts'
 import type { RollbackScope } from './plan.ts'
 import {
   renderClean,
@@ -17,6 +19,8 @@ import {
   renderVerify,
   type View,
 } from './render.ts'
+import { renderPlan } from './render-plan.ts'
+import { renderPlanMarkdown } from './render-plan-markdown.ts'
 
 /** What a command came to: a document for programs, a text for people. */
 export interface Outcome {
@@ -83,13 +87,25 @@ export const COMMANDS: readonly Command[] = [
     summary: 'apply all pending migrations and regenerate the types',
     flags: [
       { name: 'to', value: 'NAME', help: 'the last one to apply (its name or number)' },
+      {
+        name: 'accept-dangerous',
+        value: 'REASON',
+        help: 'with DB_ENV=production: run what is dangerous all the same, and record why',
+      },
       ...LOCK_FLAGS,
     ],
     run: async (context, { values, switches }) => {
+      const dangerReason = values.get('accept-dangerous')
+      if (dangerReason?.trim() === '') {
+        throw new MigrationError('usage', '--accept-dangerous needs a reason', {
+          hint: 'Give it: federation-migrate up --accept-dangerous "why it is right"',
+        })
+      }
       const { up } = await import('./commands/up.ts')
       const result = await up(context, {
         to: values.get('to'),
         isCodegenWanted: !switches.has('no-codegen'),
+        dangerReason,
       })
       return { json: result, text: (view) => renderUp(view, result) }
     },
@@ -159,6 +175,31 @@ export const COMMANDS: readonly Command[] = [
       const { clean } = await import('./commands/clean.ts')
       const result = await clean(context, { isCodegenWanted: !switches.has('no-codegen') })
       return { json: result, text: (view) => renderClean(view, result) }
+    },
+  },
+  {
+    name: 'plan',
+    positionals: [],
+    summary:
+      'what up would do: the exact SQL, what it locks, what is dangerous, how the types change',
+    description:
+      'Measures the pending migrations on a scratch database: of SCRATCH_DATABASE_URL, else on the embedded\nserver. Touches nothing on the target. Exits with 1 where a migration fails on the scratch server.',
+    flags: [
+      { name: 'to', value: 'NAME', help: 'the last one to plan (its name or number)' },
+      { name: 'check', help: 'exit 6 where something is dangerous and not waived' },
+      { name: 'markdown', help: 'Markdown, for a comment on a pull request' },
+    ],
+    run: async (context, { values, switches }) => {
+      const { plan } = await import('./commands/plan.ts')
+      const result = await plan(context, { to: values.get('to') })
+      const level = worst(result.migrations.map((migration) => migration.level))
+      const isRefused = switches.has('check') && level === 'dangerous'
+      return {
+        json: planDocument(result, level),
+        text: (view) =>
+          switches.has('markdown') ? renderPlanMarkdown(result) : renderPlan(view, result),
+        exitCode: isRefused ? 6 : result.failure === undefined ? 0 : 1,
+      }
     },
   },
   {
@@ -284,6 +325,21 @@ export const COMMANDS: readonly Command[] = [
 function attemptDocument(attempt: MigrationAttempt): object {
   const { direction, startedAt, role, client, statements, lastStatement } = attempt
   return { direction, startedAt, role, client, statements: statements.length, lastStatement }
+}
+
+/** What programs hear of a plan; `check` is what `--check` goes by. */
+function planDocument(result: PlanResult, level: Level): object {
+  const { failure } = result
+  return {
+    ...result,
+    level,
+    check: level === 'dangerous' ? 'refused' : failure === undefined ? 'fine' : 'failed',
+    failure: failure && { name: failure.name, ...errorFacts(failure.error) },
+  }
+}
+
+function errorFacts({ code, message, hint, details, problems }: MigrationError): object {
+  return { code, message, hint, details, problems }
 }
 
 function settledState(value: string | undefined): SettledState | undefined {

@@ -3,7 +3,7 @@ import { dirname, relative, resolve } from 'node:path'
 import { compileFunction } from 'node:vm'
 import type { BuildFailure, Message } from 'esbuild'
 import { type Problem, problemsError } from './errors.ts'
-import type { MigrationConfig, MigrationFile, MigrationModule } from './migration.ts'
+import type { MigrationConfig, MigrationFile, MigrationModule, Waivers } from './migration.ts'
 import { createLocator, type Locate } from './source-location.ts'
 
 /** A TypeScript module turned into one CommonJS text, with everything local that it imports. */
@@ -252,7 +252,7 @@ export function checkExports(
   if (settings === undefined) {
     problem(
       'exports a config that is not understood',
-      'It reads: export const config = { transaction: false, lockTimeoutMs: 500, statementTimeoutMs: 60_000 }, or any of them; times are whole milliseconds, 0 for no limit.',
+      'It reads: export const config = { transaction: false, lockTimeoutMs: 500, statementTimeoutMs: 60_000, waive: { "rule-name": "why" } }, or any of them; times are whole milliseconds, 0 for no limit; a waiver needs its reason.',
     )
   }
   if (problems.length > 0 || !isFunction(up) || settings === undefined) {
@@ -277,12 +277,23 @@ function readConfig(config: unknown): MigrationConfig | undefined {
     transaction = true,
     lockTimeoutMs,
     statementTimeoutMs,
+    waive = {},
     ...others
   } = config as Readonly<Record<string, unknown>>
   const isKnown = typeof transaction === 'boolean' && Object.keys(others).length === 0
-  return isKnown && isTimeout(lockTimeoutMs) && isTimeout(statementTimeoutMs)
-    ? { transaction, lockTimeoutMs, statementTimeoutMs }
+  return isKnown && isTimeout(lockTimeoutMs) && isTimeout(statementTimeoutMs) && isWaivers(waive)
+    ? { transaction, lockTimeoutMs, statementTimeoutMs, waive }
     : undefined
+}
+
+/** Whether a rule of that name exists is not asked: `plan` tells of a waiver that nothing needs. */
+function isWaivers(value: unknown): value is Waivers {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((reason) => typeof reason === 'string' && reason.trim() !== '')
+  )
 }
 
 /** The longest that the server takes: an int of milliseconds. */

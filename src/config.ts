@@ -45,6 +45,8 @@ export interface Config {
   readonly confirmedDatabase: string | undefined
   /** MIGRATE_ALLOW_CLEAN=1: `clean` needs no confirmation. */
   readonly isCleanAllowed: boolean
+  /** DB_ENV=production: dangerous migrations are refused. */
+  readonly isProduction: boolean
   /** GIT_COMMIT, for runs where no checkout is. */
   readonly gitCommit: string | undefined
 }
@@ -141,6 +143,7 @@ export function configure(
     lockRetries: wholeNumber('--lock-retries', flags.lockRetries ?? DEFAULT_LOCK_RETRIES, problems),
     confirmedDatabase: variable('CONFIRM'),
     isCleanAllowed: variable('MIGRATE_ALLOW_CLEAN') === '1',
+    isProduction: variable('DB_ENV') === 'production',
     gitCommit: variable('GIT_COMMIT'),
   }
   if (problems.length > 0) throw problemsError('usage', 'the configuration is not usable', problems)

@@ -10,7 +10,7 @@ import {
 } from 'kysely'
 import type pg from 'pg'
 import type { MigrationDatabase } from './migration.ts'
-import type { StatementScope } from './statement-scope.ts'
+import type { AroundStatement, SentStatement, StatementScope } from './statement-scope.ts'
 
 /** One connection, and the migration that it is handed to, if any. */
 export interface Session {
@@ -24,6 +24,8 @@ export interface Session {
   readonly beforeCommit?: () => readonly string[]
   /** Is awaited right before each statement of the migration is sent, when nothing else is on its way; must not throw. */
   readonly beforeStatement?: (sql: string) => Promise<void>
+  /** Each statement of the migration goes through it, on its way to `around`; COMMIT does not. */
+  readonly aroundStatement?: AroundStatement | undefined
 }
 
 /** Sends a statement with `send`: in its own time, and more than once where that is safe. */
@@ -72,17 +74,24 @@ function createDriver(session: Session): Driver {
 }
 
 function createConnection(session: Session): DatabaseConnection {
-  const { client, scope, around = sendDirectly, beforeStatement } = session
-  const sendInTurn = async <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
+  const { client, scope, around = sendDirectly, beforeStatement, aroundStatement } = session
+  const sendInTurn = async <Row>(
+    query: CompiledQuery,
+    statement: SentStatement | undefined,
+  ): Promise<QueryResult<Row>> => {
     await beforeStatement?.(query.sql)
-    return around(query.sql, () => sendQuery<Row>(client, query))
+    const send = (): Promise<QueryResult<Row>> =>
+      around(query.sql, () => sendQuery<Row>(client, query))
+    return aroundStatement === undefined || statement === undefined
+      ? send()
+      : aroundStatement(statement, send)
   }
   // One at a time, also where a migration asks for several at once (Promise.all).
   let previous: Promise<unknown> = Promise.resolve()
   return {
     executeQuery: <Row>(query: CompiledQuery): Promise<QueryResult<Row>> => {
-      const send = (): Promise<QueryResult<Row>> => {
-        const sent = previous.then(() => sendInTurn<Row>(query))
+      const send = (statement?: SentStatement): Promise<QueryResult<Row>> => {
+        const sent = previous.then(() => sendInTurn<Row>(query, statement))
         previous = sent.catch(() => undefined)
         return sent
       }

@@ -11,7 +11,7 @@ export type ProgressEvent =
   /** `objects` in words, for example `8 tables, 1 function`; sent before the first of them is dropped. */
   | { readonly type: 'dropping'; readonly database: string; readonly objects: string }
   | { readonly type: 'drop-ended' }
-  /** Its `down` is tried on a scratch server; `position` counts from 1. */
+  /** It is tried on a scratch server; `position` counts from 1. */
   | {
       readonly type: 'proving'
       readonly name: string

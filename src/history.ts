@@ -32,6 +32,20 @@ export interface HistoryRow {
   readonly toolVersion: string
   /** Each statement as it was sent, in order; values of parameters are not kept. */
   readonly statements: readonly string[]
+  /** Why it ran though something about it was dangerous. */
+  readonly acceptance?: Acceptance | undefined
+}
+
+/**
+ * What `up --accept-dangerous` went on with. It stands in `repairs`, among what else somebody has accepted
+ * with a reason: databases that were made before this was recorded have that column as well.
+ */
+export interface Acceptance {
+  readonly reason: string
+  readonly client: string
+  readonly role: string
+  /** The rules that were broken; `unmeasured` where that could not be found out. */
+  readonly dangers: readonly string[]
 }
 
 /** The history table's name, quoted, with its schema. */
@@ -171,9 +185,17 @@ export function insertHistorySql(database: Database, row: HistoryRow): string {
     row.gitDirty,
     row.toolVersion,
   ]
+  const { acceptance } = row
+  const repairs = acceptance === undefined ? `'[]'` : datedEntry(database, acceptance)
   return `insert into ${historyTableName(database)}
-    (name, checksum, duration_ms, role, client, git_commit, git_dirty, tool_version, statements)
-    values (${values.map(literal).join(', ')}, array[${row.statements.map(literal).join(', ')}]::text[])`
+    (name, checksum, duration_ms, role, client, git_commit, git_dirty, tool_version, statements, repairs)
+    values (${values.map(literal).join(', ')}, array[${row.statements.map(literal).join(', ')}]::text[], ${repairs})`
+}
+
+/** A JSON array of one entry, with the time. */
+function datedEntry({ client }: Database, entry: object): string {
+  return `jsonb_build_array(
+    jsonb_build_object('at', clock_timestamp()) || ${client.escapeLiteral(JSON.stringify(entry))}::jsonb)`
 }
 
 /** The SQL that takes a migration's row away when it is rolled back. */
@@ -197,8 +219,7 @@ export function repairHistorySql(database: Database, name: string, repair: Repai
   const { client } = database
   return `update ${historyTableName(database)}
     set checksum = ${client.escapeLiteral(repair.toChecksum)},
-        repairs = repairs || jsonb_build_array(
-          jsonb_build_object('at', clock_timestamp()) || ${client.escapeLiteral(JSON.stringify(repair))}::jsonb)
+        repairs = repairs || ${datedEntry(database, repair)}
     where name = ${client.escapeLiteral(name)}`
 }
 

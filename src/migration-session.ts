@@ -20,7 +20,7 @@ import {
   setsLockTimeout,
   setsTransactionMode,
 } from './sql-text.ts'
-import type { StatementScope } from './statement-scope.ts'
+import type { AroundStatement, StatementScope } from './statement-scope.ts'
 
 /** What the sessions of all migrations of a run share. */
 export interface SessionContext extends Patience {
@@ -28,6 +28,8 @@ export interface SessionContext extends Patience {
   readonly facts: SessionFacts
   readonly monitor: Monitor
   readonly report: Report
+  /** Each statement of a migration goes through it, where what it does is to be seen. */
+  readonly aroundStatement?: AroundStatement | undefined
 }
 
 /** Makes what the sessions of a run share, hands it to `use`, and closes it whatever happens. */
@@ -96,6 +98,7 @@ export function transactionSession(
   return {
     client,
     scope,
+    aroundStatement: context.aroundStatement,
     beforeCommit,
     opening: {
       sql,
@@ -157,6 +160,7 @@ export function plainSession(
   return {
     client,
     scope,
+    aroundStatement: context.aroundStatement,
     open: async () => {
       if (!facts.isDirect) return
       const query = openingQuery(database, facts, wish, 'session')

@@ -21,12 +21,17 @@ export interface MigrationModule {
   readonly lockTimeoutMs: number | undefined
   /** How long each of its statements may take, 0 for no limit; undefined: as the role's settings say. */
   readonly statementTimeoutMs: number | undefined
+  /** The rules of `plan` that it breaks knowingly, each with the reason. */
+  readonly waive: Waivers
 }
+
+/** Reasons by the rule that they waive. */
+export type Waivers = Readonly<Record<string, string>>
 
 /** What a migration's `config` may hold. */
 export type MigrationConfig = Pick<
   MigrationModule,
-  'transaction' | 'lockTimeoutMs' | 'statementTimeoutMs'
+  'transaction' | 'lockTimeoutMs' | 'statementTimeoutMs' | 'waive'
 >
 
 /** A migration on disk. `name` is the file's name without `.ts`. */

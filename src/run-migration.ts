@@ -25,7 +25,11 @@ import {
   transactionSession,
 } from './migration-session.ts'
 import { localSettings, type SessionWish } from './session-settings.ts'
-import { createStatementScope, type StatementScope } from './statement-scope.ts'
+import {
+  type AroundStatement,
+  createStatementScope,
+  type StatementScope,
+} from './statement-scope.ts'
 import {
   describeLooseEnd,
   type LooseMigration,
@@ -60,6 +64,8 @@ export interface RunOptions extends Patience {
   readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
   /** Throws where a statement may not be sent here, beyond what may be sent nowhere. */
   readonly refuse?: (sql: string) => void
+  /** Each statement of a migration goes through it, where what it does is to be seen. */
+  readonly aroundStatement?: AroundStatement | undefined
 }
 
 /** What every migration of a run shares. */

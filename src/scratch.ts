@@ -33,8 +33,6 @@ export const PLAIN_SCRATCH: ScratchWish = {
 
 /** A server on which scratch databases are made. */
 export interface ScratchServer {
-  /** `server_version_num`, for example 180004. */
-  readonly version: number
   /** True where the target is on it too: roles and other databases are to be left alone. */
   readonly isTargets: boolean
   /** Makes an empty database, hands it to `use`, and drops it whatever happens. */
@@ -105,6 +103,7 @@ export async function withScratchServer<Result>(
           isSameAddress(config) || (await identifyServer(maintenance)) === wish.targetServer,
       }
     })
+    warnOfVersion(facts.version, wish, report)
     const roles = createRoles(maintain, wish, facts)
     try {
       return await use({
@@ -163,8 +162,34 @@ async function findOtherEdition(
   }
 }
 
+/** What a scratch database is to be like for the migrations of this one. */
+export async function scratchWishOf(target: Database): Promise<ScratchWish> {
+  const { client, schema, serverVersion } = target
+  const { rows } = await client.query<{ schemas: string[] }>(
+    `select array(select s::text from unnest(current_schemas(false)) s) as schemas`,
+  )
+  const others = (rows[0]?.schemas ?? []).filter((other) => other !== schema)
+  return {
+    schemas: [schema, ...others],
+    roles: new Set(await listRoles(target)),
+    major: majorOf(serverVersion),
+    targetServer: await identifyServer(target),
+  }
+}
+
+const majorOf = (version: number): number => Math.floor(version / 10_000)
+
+function warnOfVersion(version: number, { major }: ScratchWish, report: Report): void {
+  if (major === undefined || majorOf(version) === major) return
+  report({
+    type: 'warning',
+    message: `the scratch server is PostgreSQL ${majorOf(version)}, the target ${major}`,
+    hint: `To compare alike, name a server of version ${major}: SCRATCH_DATABASE_URL=postgres://…`,
+  })
+}
+
 /** Differs from server to server, and from one start of it to the next. */
-export async function identifyServer({ client }: Database): Promise<string> {
+async function identifyServer({ client }: Database): Promise<string> {
   const { rows } = await client.query<{ start: string }>(
     'select extract(epoch from pg_postmaster_start_time())::text as start',
   )

@@ -136,6 +136,26 @@ export function isRepeatable(sql: string): boolean {
   return splitStatements(sql).length === 1 && !['call', 'do'].includes(first) && !isConcurrent(sql)
 }
 
+/**
+ * False for what opens, ends or needs a transaction, or sets something for the session: such a text does
+ * something else where a transaction is put around it.
+ */
+export function runsAlikeInTransaction(sql: string): boolean {
+  return splitStatements(sql).every((statement) => {
+    const [first = ''] = firstWords(statement, 1)
+    return transactionBreach(statement) === undefined && !BOUND_TO_TRANSACTION.has(first)
+  })
+}
+
+const BOUND_TO_TRANSACTION: ReadonlySet<string> = new Set(
+  'declare lock release rollback savepoint set'.split(' '),
+)
+
+/** True where it is a TRUNCATE. */
+export function emptiesTables(sql: string): boolean {
+  return firstWords(sql, 1)[0] === 'truncate'
+}
+
 function hasWord(sql: string, ...words: readonly string[]): boolean {
   // Reading the tokens of a long text takes a while; hardly any has the word at all.
   if (!words.some((word) => sql.toLowerCase().includes(word))) return false

@@ -10,6 +10,12 @@ export interface SentStatement {
   readonly location: () => string | undefined
 }
 
+/** Has a statement of a migration sent with `send`, and may look at the connection before and after it. */
+export type AroundStatement = <Result>(
+  statement: SentStatement,
+  send: () => Promise<Result>,
+) => Promise<Result>
+
 /** The statement that failed first, and what the server said. */
 export interface FailedStatement {
   readonly statement: SentStatement
@@ -23,7 +29,7 @@ export interface StatementScope {
   /** Sends a query through `send`, refusing what would break the transaction. */
   readonly observe: <Row>(
     query: CompiledQuery,
-    send: () => Promise<QueryResult<Row>>,
+    send: (statement: SentStatement) => Promise<QueryResult<Row>>,
     isInTransaction: () => boolean,
   ) => Promise<QueryResult<Row>>
   /**
@@ -71,7 +77,7 @@ export function createStatementScope(
     if (transaction) refuseBreach(name, statement)
     refuse(query.sql)
     statements.push(query.sql)
-    const sent = send()
+    const sent = send(statement)
     inFlight.set(sent, statement)
     try {
       const result = await sent

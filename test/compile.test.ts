@@ -9,7 +9,12 @@ import { createTestProject, migrationSource, type TestProject } from './support/
 const UP = (): Promise<void> => Promise.resolve()
 
 /** What a module without `config` comes to. */
-const DEFAULTS = { transaction: true, lockTimeoutMs: undefined, statementTimeoutMs: undefined }
+const DEFAULTS = {
+  transaction: true,
+  lockTimeoutMs: undefined,
+  statementTimeoutMs: undefined,
+  waive: {},
+}
 
 describe('checkExports', () => {
   /** Each problem's message and hint. */
@@ -46,6 +51,7 @@ describe('checkExports', () => {
     {},
     { lockTimeoutMs: 500 },
     { lockTimeoutMs: 0, statementTimeoutMs: 0 },
+    { waive: { 'create-index-blocks-writes': 'nobody is at work at night' } },
     { transaction: false, lockTimeoutMs: 500, statementTimeoutMs: 2 ** 31 - 1 },
   ]) {
     it(`takes config = ${JSON.stringify(config)}`, () => {
@@ -61,6 +67,10 @@ describe('checkExports', () => {
     { transaction: 0 },
     { transaction: null },
     { lockTimeoutMs: -1 },
+    { waive: ['create-index-blocks-writes'] },
+    { waive: { 'create-index-blocks-writes': ' ' } },
+    { waive: { 'create-index-blocks-writes': true } },
+    { waive: null },
     { lockTimeoutMs: 0.5 },
     { lockTimeoutMs: '500' },
     { lockTimeoutMs: null },

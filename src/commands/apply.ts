@@ -15,15 +15,18 @@ import { planUp } from '../plan.ts'
 import type { RunOptions } from '../run-migration.ts'
 import { listTopLevel } from '../schema-objects.ts'
 import { compareHistory, historyProblems, type MigrationEntry } from '../state.ts'
+import { warnOfTouched } from '../touch-warning.ts'
+import { type Clearance, requireCleared } from './clearance.ts'
 
 /**
- * The pending migrations, once nothing is wrong with the files and they agree with the history.
+ * The pending migrations, once nothing is wrong with the files and they agree with the history. Without a
+ * database there is no history to disagree with.
  * Throws everything that is wrong at once, also what only loading the new files tells, and of a changed
  * file whether its statements differ or only its text: `history_mismatch` where files and history
  * disagree, else `invalid_migration`.
  */
 export async function decidePending(
-  database: Database,
+  database: Database | undefined,
   { files, problems }: MigrationFolder,
   history: History,
   to: string | undefined,
@@ -41,13 +44,16 @@ export async function decidePending(
 }
 
 async function explainedProblems(
-  database: Database,
+  database: Database | undefined,
   entries: readonly MigrationEntry[],
 ): Promise<readonly Problem[]> {
   const explained: Problem[] = []
   for (const { message, hint, name } of historyProblems(entries)) {
     const entry = entries.find((candidate) => candidate.name === name)
-    const difference = entry?.state === 'changed' ? await describeChange(database, entry.file) : ''
+    const difference =
+      entry?.state === 'changed' && database !== undefined
+        ? await describeChange(database, entry.file)
+        : ''
     explained.push({ message: `${message}${difference}`, hint })
   }
   return explained
@@ -76,15 +82,18 @@ export async function applyPending(
   folder: MigrationFolder,
   to: string | undefined,
   expected: readonly MigrationFile[],
+  clearance?: Clearance,
 ): Promise<MigrationRun> {
   // What can't be loaded is refused before anyone waits for the lock.
   const loaded = await loadMigrations(expected)
-  return withLock(database, context, () => applyLocked(context, database, folder, to, loaded))
+  return withLock(database, context, () =>
+    applyLocked(context, database, folder, to, loaded, clearance),
+  )
 }
 
 /**
  * Applies the pending migrations up to `to`; the caller holds the lock. `loaded` are those that were
- * loaded beforehand.
+ * loaded beforehand. With a clearance only what it names may run.
  */
 export async function applyLocked(
   context: RunContext,
@@ -92,10 +101,12 @@ export async function applyLocked(
   folder: MigrationFolder,
   to: string | undefined,
   loaded: readonly LoadedMigration[],
+  clearance?: Clearance,
 ): Promise<MigrationRun> {
-  const { config } = context
+  const { config, report } = context
   const history = await readHistory(database)
   const pending = await decidePending(database, folder, history, to)
+  if (clearance !== undefined) requireCleared(clearance, pending)
   const loadedByName = new Map(loaded.map((migration) => [migration.file.name, migration]))
   const missing = pending.filter(({ name }) => !loadedByName.has(name))
   const late = missing.length === 0 ? [] : await loadMigrations(missing)
@@ -106,10 +117,12 @@ export async function applyLocked(
   ])
   await ensureHistory(database, await listTopLevel(database))
   const migrations = pending.flatMap(({ name }) => loadedByName.get(name) ?? [])
-  return runMigrations(database, migrations, {
+  const sent: string[] = []
+  const run = await runMigrations(database, migrations, {
     ...runSettings(context, 'up', history),
-    historySql: ({ file }, facts) =>
-      insertHistorySql(database, {
+    historySql: ({ file }, facts) => {
+      for (const statement of facts.statements) sent.push(statement)
+      return insertHistorySql(database, {
         name: file.name,
         checksum: file.checksum,
         ...facts,
@@ -118,8 +131,13 @@ export async function applyLocked(
         gitCommit: git.commit,
         gitDirty: git.isDirty,
         toolVersion: context.toolVersion,
-      }),
+        acceptance: clearance?.acceptances.get(file.name),
+      })
+    },
   })
+  // In production it was measured.
+  if (clearance === undefined) await warnOfTouched(database, sent, report)
+  return run
 }
 
 /** What a run takes from its command's context and from the history, whichever its direction. */

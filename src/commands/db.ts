@@ -77,7 +77,11 @@ export async function quickStart(
   }
   const started: Config = isCompose ? { ...config, target: composeTarget() } : config
   const inStarted: Context = { ...context, config: started }
-  const result = await up(inStarted, { to: undefined, isCodegenWanted })
+  const result = await up(inStarted, {
+    to: undefined,
+    isCodegenWanted,
+    dangerReason: undefined,
+  })
   const { url } = await databaseUrl(inStarted)
   const server = isCompose
     ? 'docker compose'

@@ -4,7 +4,9 @@ import { type Database, withDatabase } from '../database.ts'
 import { readMigrationFolder } from '../files.ts'
 import { readHistory } from '../history.ts'
 import type { History } from '../migration.ts'
+import type { MigrationRun } from '../migrator.ts'
 import type { CompletedMigration } from '../run-migration.ts'
+import type { Clearance } from './clearance.ts'
 import { typesLocation } from './types-location.ts'
 
 /** How to apply migrations. */
@@ -12,6 +14,8 @@ export interface UpOptions {
   /** The last one to apply; all where it is undefined. */
   readonly to: string | undefined
   readonly isCodegenWanted: boolean
+  /** Why what is dangerous may run in production; undefined where it may not. */
+  readonly dangerReason: string | undefined
 }
 
 /** What `up` did. */
@@ -24,7 +28,8 @@ export interface UpResult {
 
 /**
  * Applies what is pending, in order, and makes the generated types match.
- * Throws `invalid_migration`, `history_mismatch`, `locked`, `migration_failed`, `codegen_failed`.
+ * In production what is pending is measured first.
+ * Throws `invalid_migration`, `history_mismatch`, `refused`, `locked`, `migration_failed`, `codegen_failed`.
  */
 export async function up(context: Context, options: UpOptions): Promise<UpResult> {
   const { config, report } = context
@@ -38,11 +43,19 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
     const { decidePending, applyPending, runFailure, writeTypesAfter } = await import('./apply.ts')
     // What looks interrupted may be another runner's work: that is decided under the lock.
     const pending = await decidePending(database, folder, { ...history, attempts: [] }, options.to)
+    const { dangerReason: reason } = options
+    if (reason !== undefined && !config.isProduction) report(POINTLESS_REASON)
     return interruptible(context, async (running) => {
-      const run =
-        pending.length === 0 && history.attempts.length === 0
-          ? undefined
-          : await applyPending(running, database, folder, options.to, pending)
+      const clear = async (): Promise<Clearance> => {
+        const { clearForProduction } = await import('./production.ts')
+        return clearForProduction(running, database, { folder, history, pending, reason })
+      }
+      const apply = async (): Promise<MigrationRun> => {
+        const clearance = config.isProduction ? await clear() : undefined
+        return applyPending(running, database, folder, options.to, pending, clearance)
+      }
+      const isNothingToDo = pending.length === 0 && history.attempts.length === 0
+      const run = isNothingToDo ? undefined : await apply()
       const applied = run?.completed ?? []
 
       const isFresh =
@@ -54,6 +67,11 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
     })
   })
 }
+
+const POINTLESS_REASON = {
+  type: 'warning',
+  message: '--accept-dangerous has no effect: nothing is refused where DB_ENV is not production',
+} as const
 
 async function readDatabaseState(
   database: Database,

@@ -6,7 +6,6 @@ import { inspectMigrations, type LoadedMigration } from '../compile.ts'
 import { type Context, interruptible, type RunContext } from '../context.ts'
 import { withDatabase } from '../database.ts'
 import { MigrationError, type Problem } from '../errors.ts'
-import type { Report } from '../events.ts'
 import { readMigrationFolder } from '../files.ts'
 import {
   driftFindings,
@@ -20,14 +19,13 @@ import { isLockHeld } from '../lock.ts'
 import type { History, MigrationFile } from '../migration.ts'
 import { type Proof, proveMigrations, replayMigrations } from '../proof.ts'
 import {
-  identifyServer,
   PLAIN_SCRATCH,
+  scratchWishOf,
   type ScratchServer,
   type ScratchWish,
   withEmbeddedAsItWas,
   withScratchServer,
 } from '../scratch.ts'
-import { listRoles } from '../scratch-roles.ts'
 import {
   compareHistory,
   historyProblems,
@@ -70,7 +68,6 @@ interface Target {
   /** What there was before the first migration. */
   readonly origin: ReadonlySet<string>
   readonly scratch: ScratchWish
-  readonly serverVersion: number
 }
 
 /**
@@ -125,11 +122,6 @@ function usableOf(
 async function readTarget({ config, report }: Context): Promise<Target | undefined> {
   try {
     return await withDatabase(config, report, { createIfMissing: false }, async (database) => {
-      const { schema, serverVersion } = database
-      const { rows } = await database.client.query<{ schemas: string[] }>(
-        `select array(select s::text from unnest(current_schemas(false)) s) as schemas`,
-      )
-      const others = (rows[0]?.schemas ?? []).filter((other) => other !== schema)
       const isRunning = await isLockHeld(database)
       if (isRunning) {
         report({
@@ -142,15 +134,9 @@ async function readTarget({ config, report }: Context): Promise<Target | undefin
         history: await readHistory(database),
         isRunning,
         catalog: await readCatalog(database),
-        schema,
+        schema: database.schema,
         origin: new Set(await readOrigin(database)),
-        scratch: {
-          schemas: [schema, ...others],
-          roles: new Set(await listRoles(database)),
-          major: majorOf(serverVersion),
-          targetServer: await identifyServer(database),
-        },
-        serverVersion,
+        scratch: await scratchWishOf(database),
       }
     })
   } catch (error) {
@@ -224,7 +210,6 @@ async function replay(
   const { config, report } = context
   const { target, entries, isTypesWanted, total } = facts
   return withScratchServer(config, report, target?.scratch ?? PLAIN_SCRATCH, async (server) => {
-    if (target !== undefined) warnOfVersion(server.version, target.serverVersion, report)
     const { base, proofs, end } = await proveMigrations(context, server, loaded, {
       onStep: (name, position) => {
         report({ type: 'proving', name, position, total })
@@ -254,17 +239,6 @@ async function replay(
         ...(isTypesWanted && !isTypesSeen ? ['the generated types'] : []),
       ],
     }
-  })
-}
-
-const majorOf = (version: number): number => Math.floor(version / 10_000)
-
-function warnOfVersion(scratch: number, target: number, report: Report): void {
-  if (majorOf(scratch) === majorOf(target)) return
-  report({
-    type: 'warning',
-    message: `the scratch server is PostgreSQL ${majorOf(scratch)}, the target ${majorOf(target)}`,
-    hint: `To compare alike, name a server of version ${majorOf(target)}: SCRATCH_DATABASE_URL=postgres://…`,
   })
 }
 

@@ -56,6 +56,7 @@ describe('configure', () => {
         lockRetries: 11,
         confirmedDatabase: undefined,
         isCleanAllowed: false,
+        isProduction: false,
         gitCommit: undefined,
       },
       warnings: [],

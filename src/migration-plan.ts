@@ -1,0 +1,156 @@
+import type { LoadedMigration } from './compile.ts'
+import type { RunContext } from './context.ts'
+import { findDangers } from './dangers.ts'
+import type { Database } from './database.ts'
+import { type MigrationError, withDetails } from './errors.ts'
+import type { MigrationFolder } from './files.ts'
+import { ensureHistory } from './history.ts'
+import { judge, type JudgedMigration } from './judgement.ts'
+import { measureMigration } from './measure.ts'
+import type { MeasuredMigration, TableSize } from './measurement.ts'
+import { type History, type MigrationFile, OWN_TABLES } from './migration.ts'
+import { PLAIN_SCRATCH, type ScratchWish, scratchWishOf, withScratchServer } from './scratch.ts'
+import { runOnScratch } from './scratch-run.ts'
+import { lookAtTables } from './table-look.ts'
+import { readTableSizes } from './table-sizes.ts'
+import { diffTypes } from './type-diff.ts'
+
+/** A pending migration, as it showed itself on a scratch database. */
+export interface PlannedMigration extends JudgedMigration {
+  /** How the generated types change: see `diffTypes`. */
+  readonly typeChanges: readonly string[]
+}
+
+/** What applying the pending migrations comes to. */
+export interface MigrationPlan {
+  /** In order; without the one that fails. */
+  readonly migrations: readonly PlannedMigration[]
+  /** The one whose `up` fails, and why. */
+  readonly failure: { readonly name: string; readonly error: MigrationError } | undefined
+  /** What comes after it. */
+  readonly notPlanned: readonly string[]
+}
+
+/** What a plan has to know of the target. */
+export interface PlanTarget {
+  readonly scratch: ScratchWish
+  readonly sizes: ReadonlyMap<string, TableSize>
+}
+
+/** A database that does not exist. */
+export const NO_TARGET: PlanTarget = {
+  scratch: PLAIN_SCRATCH,
+  sizes: new Map(),
+}
+
+/** Reads what a plan has to know, from the catalog alone. */
+export async function readPlanTarget(database: Database): Promise<PlanTarget> {
+  return {
+    scratch: await scratchWishOf(database),
+    sizes: await readTableSizes(database),
+  }
+}
+
+/** The files of what is applied, in order. */
+export function appliedFiles(
+  { files }: MigrationFolder,
+  { applied }: History,
+): readonly MigrationFile[] {
+  const names = new Set(applied.map(({ name }) => name))
+  return files.filter(({ name }) => names.has(name))
+}
+
+/**
+ * Applies what is applied to a scratch database, then the pending migrations one by one, and measures
+ * each. Throws `migration_failed` or the like where what is applied can’t be repeated, and like
+ * `withScratchServer`.
+ */
+export async function planMigrations(
+  context: RunContext,
+  target: PlanTarget,
+  applied: readonly LoadedMigration[],
+  pending: readonly LoadedMigration[],
+): Promise<MigrationPlan> {
+  const { config, report } = context
+  return withScratchServer(config, report, target.scratch, async (server) => {
+    return server.withDatabase(async (database) => {
+      await ensureHistory(database, [])
+      await repeat(context, database, inOrder(applied))
+      return planOneByOne(context, database, target, inOrder(pending))
+    })
+  }).finally(() => {
+    report({ type: 'proving-ended' })
+  })
+}
+
+function inOrder(migrations: readonly LoadedMigration[]): readonly LoadedMigration[] {
+  return [...migrations].sort((a, b) => a.file.number - b.file.number)
+}
+
+async function repeat(
+  context: RunContext,
+  database: Database,
+  applied: readonly LoadedMigration[],
+): Promise<void> {
+  const error = await runOnScratch(context, database, applied, { direction: 'up' })
+  if (error === undefined) return
+  throw withDetails(error, [
+    'that is on a scratch database, where all that is applied is repeated first: nothing is planned',
+  ])
+}
+
+async function planOneByOne(
+  context: RunContext,
+  database: Database,
+  { sizes }: PlanTarget,
+  pending: readonly LoadedMigration[],
+): Promise<MigrationPlan> {
+  const { generateTypes } = await import('./types-generator.ts')
+  // By OID: a pending migration may rename a table before another one changes it.
+  const { tables } = await lookAtTables(database.client)
+  const sizeByOid = new Map(
+    tables.flatMap(({ oid, name }): [number, TableSize][] => {
+      const size = sizes.get(name)
+      return size === undefined ? [] : [[oid, size]]
+    }),
+  )
+  const planned: PlannedMigration[] = []
+  let types = await generateTypes(database, OWN_TABLES)
+  for (const migration of pending) {
+    const { name } = migration.file
+    context.report({
+      type: 'proving',
+      name,
+      position: planned.length + 1,
+      total: pending.length,
+    })
+    const { measured, failure } = await measureMigration(context, database, migration, sizeByOid)
+    if (failure !== undefined) {
+      const later = pending.slice(planned.length + 1)
+      return {
+        migrations: planned,
+        failure: { name, error: failure },
+        notPlanned: later.map(({ file }) => file.name),
+      }
+    }
+    const before = types
+    const dangers = await findDangers(withoutAbsent(measured))
+    types = await generateTypes(database, OWN_TABLES)
+    planned.push({
+      ...judge(measured, dangers, migration.module.waive),
+      typeChanges: diffTypes(before, types),
+    })
+  }
+  return { migrations: planned, failure: undefined, notPlanned: [] }
+}
+
+/**
+ * What is not on the target yet was made by an earlier pending migration, and holds nothing that anybody
+ * uses: to the rules it is as new as what the migration makes itself.
+ */
+function withoutAbsent(measured: MeasuredMigration): MeasuredMigration {
+  const absent = measured.statements.flatMap(({ effects }) =>
+    effects.flatMap(({ table, size }) => (size === undefined ? [table] : [])),
+  )
+  return { ...measured, newTables: [...new Set([...measured.newTables, ...absent])] }
+}
