@@ -1,11 +1,10 @@
 import pg from 'pg'
 import type { LoadedMigration } from './compile.ts'
-import type { RunContext } from './context.ts'
 import type { Database } from './database.ts'
 import type { MigrationError } from './errors.ts'
 import { holdUp } from './held-statement.ts'
 import type { MeasuredMigration, MeasuredStatement, TableEffect, TableSize } from './measurement.ts'
-import { runOnScratch } from './scratch-run.ts'
+import { runOnScratch, type ScratchTrial } from './scratch-run.ts'
 import { emptiesTables, runsAlikeInTransaction, setsTransactionMode } from './sql-text.ts'
 import type { AroundStatement } from './statement-scope.ts'
 import { findUnindexedForeignKeys, lookAtTables } from './table-look.ts'
@@ -24,11 +23,11 @@ export interface Measurement {
  * table on the target, by the table’s OID on the scratch database. Throws `interrupted`.
  */
 export async function measureMigration(
-  context: RunContext,
-  database: Database,
+  trial: ScratchTrial,
   migration: LoadedMigration,
   sizes: ReadonlyMap<number, TableSize>,
 ): Promise<Measurement> {
+  const { database } = trial
   const start = await lookAtTables(database.client)
   const known = new Map(
     start.tables.map(({ oid, name, indexes }): [number, KnownTable] => [
@@ -41,10 +40,7 @@ export async function measureMigration(
     ]),
   )
   const watch = createWatch(database, known)
-  const failure = await runOnScratch(context, database, [migration], {
-    direction: 'up',
-    aroundStatement: watch.aroundStatement,
-  })
+  const failure = await runOnScratch(trial, [migration], 'up', watch.aroundStatement)
   return {
     measured: {
       name: migration.file.name,

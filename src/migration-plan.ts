@@ -10,7 +10,7 @@ import { measureMigration } from './measure.ts'
 import type { MeasuredMigration, TableSize } from './measurement.ts'
 import { type History, type MigrationFile, OWN_TABLES } from './migration.ts'
 import { PLAIN_SCRATCH, type ScratchWish, scratchWishOf, withScratchServer } from './scratch.ts'
-import { runOnScratch } from './scratch-run.ts'
+import { isRoleSupplied, runOnScratch, type ScratchTrial } from './scratch-run.ts'
 import { lookAtTables } from './table-look.ts'
 import { readTableSizes } from './table-sizes.ts'
 import { diffTypes } from './type-diff.ts'
@@ -73,11 +73,18 @@ export async function planMigrations(
 ): Promise<MigrationPlan> {
   const { config, report } = context
   return withScratchServer(config, report, target.scratch, async (server) => {
-    return server.withDatabase(async (database) => {
-      await ensureHistory(database, [])
-      await repeat(context, database, inOrder(applied))
-      return planOneByOne(context, database, target, inOrder(pending))
-    })
+    for (;;) {
+      const plan = await server.withDatabase(async (database) => {
+        const trial = { context, server, database }
+        await ensureHistory(database, [])
+        const error = await runOnScratch(trial, inOrder(applied), 'up')
+        if (await isRoleSupplied(server, error)) return undefined
+        if (error !== undefined) throw notRepeatable(error)
+        const planned = await planOneByOne(trial, target, inOrder(pending))
+        return (await isRoleSupplied(server, planned.failure?.error)) ? undefined : planned
+      })
+      if (plan !== undefined) return plan
+    }
   }).finally(() => {
     report({ type: 'proving-ended' })
   })
@@ -87,24 +94,18 @@ function inOrder(migrations: readonly LoadedMigration[]): readonly LoadedMigrati
   return [...migrations].sort((a, b) => a.file.number - b.file.number)
 }
 
-async function repeat(
-  context: RunContext,
-  database: Database,
-  applied: readonly LoadedMigration[],
-): Promise<void> {
-  const error = await runOnScratch(context, database, applied, { direction: 'up' })
-  if (error === undefined) return
-  throw withDetails(error, [
+function notRepeatable(error: MigrationError): MigrationError {
+  return withDetails(error, [
     'that is on a scratch database, where all that is applied is repeated first: nothing is planned',
   ])
 }
 
 async function planOneByOne(
-  context: RunContext,
-  database: Database,
+  trial: ScratchTrial,
   { sizes }: PlanTarget,
   pending: readonly LoadedMigration[],
 ): Promise<MigrationPlan> {
+  const { context, database } = trial
   const { generateTypes } = await import('./types-generator.ts')
   // By OID: a pending migration may rename a table before another one changes it.
   const { tables } = await lookAtTables(database.client)
@@ -124,7 +125,7 @@ async function planOneByOne(
       position: planned.length + 1,
       total: pending.length,
     })
-    const { measured, failure } = await measureMigration(context, database, migration, sizeByOid)
+    const { measured, failure } = await measureMigration(trial, migration, sizeByOid)
     if (failure !== undefined) {
       const later = pending.slice(planned.length + 1)
       return {

@@ -3,12 +3,10 @@ import { type CatalogChange, diffCatalogs, diffUnordered } from './catalog-diff.
 import type { LoadedMigration } from './compile.ts'
 import type { RunContext } from './context.ts'
 import type { Database } from './database.ts'
-import { type ErrorCode, MigrationError } from './errors.ts'
-import type { Direction } from './events.ts'
+import type { MigrationError } from './errors.ts'
 import { ensureHistory } from './history.ts'
-import { runMigrations } from './migrator.ts'
 import type { ScratchServer } from './scratch.ts'
-import { serverWideChange } from './server-wide.ts'
+import { isRoleSupplied, runOnScratch, type ScratchTrial } from './scratch-run.ts'
 
 /** What a migration showed on a scratch database: `up`, `down`, and `up` again. */
 export interface Proof {
@@ -69,17 +67,18 @@ export async function proveMigrations<End>(
   let base: Catalog = []
   for (;;) {
     const outcome = await server.withDatabase(async (database) => {
-      const run: Trial = { context, server, database }
+      const run: ScratchTrial = { context, server, database }
       await ensureHistory(database, [])
       const done = migrations.slice(0, proofs.length)
       if (done.length === 0) base = await readCatalog(database)
-      const error = await apply(run, done, 'up')
+      const error = await runOnScratch(run, done, 'up')
       if (error !== undefined) throw error
       let catalog = done.length === 0 ? base : await readCatalog(database)
       for (const migration of migrations.slice(done.length)) {
         onStep(migration.file.name, proofs.length + 1)
         const { isReusable, ...proof } = await prove(run, migration, catalog)
-        if (await isRoleSupplied(server, proof.flaw)) return { isOver: false, end: undefined }
+        if (await isRoleSupplied(server, errorOf(proof.flaw)))
+          return { isOver: false, end: undefined }
         proofs.push(proof)
         if (proof.catalog === undefined) return { isOver: true, end: undefined }
         if (!isReusable) return { isOver: false, end: undefined }
@@ -102,34 +101,26 @@ export async function replayMigrations(
 ): Promise<Catalog | undefined> {
   return server.withDatabase(async (database) => {
     await ensureHistory(database, [])
-    const error = await apply({ context, server, database }, migrations, 'up')
+    const error = await runOnScratch({ context, server, database }, migrations, 'up')
     return error === undefined ? readCatalog(database) : undefined
   })
 }
 
-/** Where a migration is tried. */
-interface Trial {
-  readonly context: RunContext
-  readonly server: ScratchServer
-  readonly database: Database
-}
-
-/** True where all that a migration lacks is a role, and it is there now. */
-async function isRoleSupplied(server: ScratchServer, flaw: Flaw | undefined): Promise<boolean> {
-  if (flaw === undefined || !('error' in flaw)) return false
-  const { cause } = flaw.error
-  const role =
-    cause instanceof Error ? /^role "(.+)" does not exist$/.exec(cause.message)?.[1] : undefined
-  return role !== undefined && (await server.supplyRole(role))
+function errorOf(flaw: Flaw | undefined): MigrationError | undefined {
+  return flaw !== undefined && 'error' in flaw ? flaw.error : undefined
 }
 
 /** A proof, and whether the migrations after it can be tried on the same database. */
 type FreshProof = Proof & { readonly isReusable: boolean }
 
-async function prove(run: Trial, migration: LoadedMigration, before: Catalog): Promise<FreshProof> {
+async function prove(
+  run: ScratchTrial,
+  migration: LoadedMigration,
+  before: Catalog,
+): Promise<FreshProof> {
   const { name } = migration.file
   const { irreversible } = migration.module
-  const failed = await apply(run, [migration], 'up')
+  const failed = await runOnScratch(run, [migration], 'up')
   if (failed !== undefined) {
     const flaw = flawOf('up-fails', failed)
     return { name, catalog: undefined, changes: [], irreversible, flaw, isReusable: false }
@@ -144,15 +135,15 @@ async function prove(run: Trial, migration: LoadedMigration, before: Catalog): P
 }
 
 async function findFlaw(
-  run: Trial,
+  run: ScratchTrial,
   migration: LoadedMigration,
   before: Catalog,
   after: Catalog,
 ): Promise<Flaw | undefined> {
-  const downError = await apply(run, [migration], 'down')
+  const downError = await runOnScratch(run, [migration], 'down')
   if (downError !== undefined) return flawOf('down-fails', downError)
   const left = diffUnordered(before, await readCatalog(run.database))
-  const againError = await apply(run, [migration], 'up')
+  const againError = await runOnScratch(run, [migration], 'up')
   // Of a wrong `down` the rest is only what follows from it.
   if (left.length > 0) return { kind: 'down-differs', changes: left }
   if (againError !== undefined) return flawOf('again-fails', againError)
@@ -162,52 +153,4 @@ async function findFlaw(
 
 function flawOf(kind: 'up-fails' | 'down-fails' | 'again-fails', error: MigrationError): Flaw {
   return { kind: error.code === 'refused' ? 'server-wide' : kind, error }
-}
-
-/** What a migration can fail with through its own fault, or since it may not run here. */
-const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(['migration_failed', 'blocked', 'refused'])
-
-/** Runs them as on any database, but tells nobody; gives what it failed with. */
-async function apply(
-  { context, server, database }: Trial,
-  migrations: readonly LoadedMigration[],
-  direction: Direction,
-): Promise<MigrationError | undefined> {
-  const { client, onUnhandledRejection } = context
-  const { stop } = context.interrupts
-  const statements: string[] = []
-  const { failure } = await runMigrations(database, migrations, {
-    direction,
-    // Nobody else is on it.
-    lockTimeoutMs: 0,
-    lockRetries: 0,
-    lockWaitMs: 0,
-    earlierAttempts: new Map(),
-    historySql: (_migration, facts) => {
-      statements.push(...facts.statements)
-      return 'select'
-    },
-    client,
-    // Nothing here is worth finishing.
-    interrupts: { stop, cancel: stop },
-    report: () => undefined,
-    onUnhandledRejection,
-    ...(server.isTargets ? { refuse: refuseServerWide } : {}),
-  })
-  await server.adoptRoles(statements)
-  const error = failure?.error
-  if (stop.aborted) {
-    throw new MigrationError('interrupted', `stopped by ${String(stop.reason)}`, {
-      hint: 'The target is as it was, and the scratch database is gone.',
-      cause: error,
-    })
-  }
-  if (error !== undefined && !OWN_FAULTS.has(error.code)) throw error
-  return error
-}
-
-function refuseServerWide(sql: string): void {
-  const what = serverWideChange(sql)
-  if (what === undefined) return
-  throw new MigrationError('refused', `it changes ${what}, which the whole server shares`)
 }

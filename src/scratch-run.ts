@@ -1,28 +1,38 @@
 import type { LoadedMigration } from './compile.ts'
 import type { RunContext } from './context.ts'
 import type { Database } from './database.ts'
-import type { MigrationError } from './errors.ts'
+import { type ErrorCode, MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
 import { runMigrations } from './migrator.ts'
+import type { ScratchServer } from './scratch.ts'
+import { serverWideChange } from './server-wide.ts'
 import type { AroundStatement } from './statement-scope.ts'
 
-/** How to run migrations on a scratch database. */
-export interface ScratchRun {
-  readonly direction: Direction
-  /** Each of their statements goes through it. */
-  readonly aroundStatement?: AroundStatement
+/** Where migrations are tried. */
+export interface ScratchTrial {
+  readonly context: RunContext
+  readonly server: Pick<ScratchServer, 'isTargets' | 'adoptRoles'>
+  /** The caller has made the history table. */
+  readonly database: Database
 }
+
+/** What a migration can fail with through its own fault, or since it may not run here. */
+const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(['migration_failed', 'blocked', 'refused'])
 
 /**
  * Runs migrations on a scratch database as on any other, but tells nobody and records nothing; gives what
- * they failed with. The caller has made the history table. Throws `interrupted`.
+ * they failed with through their own fault. Each of their statements goes through `aroundStatement`.
+ * Throws what is wrong with the server, and `interrupted`.
  */
 export async function runOnScratch(
-  { interrupts, client, onUnhandledRejection }: RunContext,
-  database: Database,
+  { context, server, database }: ScratchTrial,
   migrations: readonly LoadedMigration[],
-  { direction, aroundStatement }: ScratchRun,
+  direction: Direction,
+  aroundStatement?: AroundStatement,
 ): Promise<MigrationError | undefined> {
+  const { client, onUnhandledRejection } = context
+  const { stop } = context.interrupts
+  const statements: string[] = []
   const { failure } = await runMigrations(database, migrations, {
     direction,
     // Nobody else is on it.
@@ -30,13 +40,43 @@ export async function runOnScratch(
     lockRetries: 0,
     lockWaitMs: 0,
     earlierAttempts: new Map(),
-    historySql: () => 'select',
+    historySql: (_migration, facts) => {
+      statements.push(...facts.statements)
+      return 'select'
+    },
     client,
-    interrupts,
+    // Nothing here is worth finishing.
+    interrupts: { stop, cancel: stop },
     report: () => undefined,
     onUnhandledRejection,
     aroundStatement,
+    ...(server.isTargets ? { refuse: refuseServerWide } : {}),
   })
-  if (failure?.error.code === 'interrupted') throw failure.error
-  return failure?.error
+  await server.adoptRoles(statements)
+  const error = failure?.error
+  if (stop.aborted) {
+    throw new MigrationError('interrupted', `stopped by ${String(stop.reason)}`, {
+      hint: 'The target is as it was, and the scratch database is gone.',
+      cause: error,
+    })
+  }
+  if (error !== undefined && !OWN_FAULTS.has(error.code)) throw error
+  return error
+}
+
+function refuseServerWide(sql: string): void {
+  const what = serverWideChange(sql)
+  if (what === undefined) return
+  throw new MigrationError('refused', `it changes ${what}, which the whole server shares`)
+}
+
+/** True where all that a migration lacks is a role, and it is there now. */
+export async function isRoleSupplied(
+  server: ScratchServer,
+  error: MigrationError | undefined,
+): Promise<boolean> {
+  const cause = error?.cause
+  const role =
+    cause instanceof Error ? /^role "(.+)" does not exist$/.exec(cause.message)?.[1] : undefined
+  return role !== undefined && (await server.supplyRole(role))
 }
