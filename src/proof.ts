@@ -57,6 +57,10 @@ export interface ProofSteps<End> {
  * Applies the migrations one by one to an empty scratch database, undoes each and applies it again, and
  * compares the schema each time. Where one leaves it otherwise than its `up` did, those after it are tried
  * on another scratch database, on which it was applied once; where its `up` fails, none is.
+ *
+ * Reading the schema is what takes the time. So what the second `up` left is looked at only once something
+ * is found: until then the next migration’s `down`, or the end, would show it. Then the last one before that
+ * is tried again, and looked at thoroughly like all that follow.
  * Throws what is wrong with the server, and `interrupted`.
  */
 export async function proveMigrations<End>(
@@ -67,9 +71,16 @@ export async function proveMigrations<End>(
 ): Promise<Proofs<End>> {
   const proofs: Proof[] = []
   let base: Catalog = []
+  let isThorough = false
+  const startOver = { isOver: false, end: undefined } as const
+  const lookThoroughly = (): typeof startOver => {
+    isThorough = true
+    proofs.pop()
+    return startOver
+  }
   for (;;) {
     const outcome = await server.withDatabase(async (database) => {
-      const run: Trial = { context, server, database }
+      const run: Trial = { context, server, database, isThorough }
       await ensureHistory(database, [])
       const done = migrations.slice(0, proofs.length)
       if (done.length === 0) base = await readCatalog(database)
@@ -79,11 +90,15 @@ export async function proveMigrations<End>(
       for (const migration of migrations.slice(done.length)) {
         onStep(migration.file.name, proofs.length + 1)
         const { isReusable, ...proof } = await prove(run, migration, catalog)
-        if (await isRoleSupplied(server, proof.flaw)) return { isOver: false, end: undefined }
+        if (await isRoleSupplied(server, proof.flaw)) return startOver
+        if (proof.flaw !== undefined && !isThorough) return lookThoroughly()
         proofs.push(proof)
         if (proof.catalog === undefined) return { isOver: true, end: undefined }
-        if (!isReusable) return { isOver: false, end: undefined }
+        if (!isReusable) return startOver
         catalog = proof.catalog
+      }
+      if (!isThorough && diffUnordered(catalog, await readCatalog(database)).length > 0) {
+        return lookThoroughly()
       }
       return { isOver: true, end: await atEnd(database) }
     })
@@ -102,7 +117,7 @@ export async function replayMigrations(
 ): Promise<Catalog | undefined> {
   return server.withDatabase(async (database) => {
     await ensureHistory(database, [])
-    const error = await apply({ context, server, database }, migrations, 'up')
+    const error = await apply({ context, server, database, isThorough: false }, migrations, 'up')
     return error === undefined ? readCatalog(database) : undefined
   })
 }
@@ -112,6 +127,8 @@ interface Trial {
   readonly context: RunContext
   readonly server: ScratchServer
   readonly database: Database
+  /** True where it is looked at what the second `up` left. */
+  readonly isThorough: boolean
 }
 
 /** True where all that a migration lacks is a role, and it is there now. */
@@ -156,6 +173,7 @@ async function findFlaw(
   // Of a wrong `down` the rest is only what follows from it.
   if (left.length > 0) return { kind: 'down-differs', changes: left }
   if (againError !== undefined) return flawOf('again-fails', againError)
+  if (!run.isThorough) return undefined
   const different = diffUnordered(after, await readCatalog(run.database))
   return different.length > 0 ? { kind: 'again-differs', changes: different } : undefined
 }
