@@ -361,6 +361,38 @@ describe('verify', () => {
       )
     })
 
+    it('comes to the same each time, also where only the next one or the end shows that', async () => {
+      const counts = (table: string): string =>
+        `do $$ begin
+           execute format('create table %I ()', '${table}' || (select count(*) from visits));
+           insert into visits select count(*) from visits;
+         end $$`
+      await project.write(
+        'migrations/003_a.ts',
+        sqlMigration([counts('a')], ['drop table if exists a0, a1']),
+      )
+      await project.write('migrations/004_b.ts', tableMigration('b'))
+      await project.write(
+        'migrations/005_c.ts',
+        sqlMigration([counts('c')], ['drop table if exists c1, c2, c3, c4']),
+      )
+      const found = await findings('--no-target', '--no-codegen')
+      expect(found.map(({ message, details }) => ({ message, details }))).to.deep.equal([
+        {
+          message: '003_a comes to something else when it is applied again after a rollback',
+          details: ['table public.a0 is lost', 'table public.a1 stays'],
+        },
+        {
+          message: '005_c comes to something else when it is applied again after a rollback',
+          details: ['table public.c1 is lost', 'table public.c2 stays'],
+        },
+      ])
+      await project.remove('migrations/003_a.ts')
+      expect(
+        (await findings('--no-target', '--no-codegen')).map(({ migration }) => migration),
+      ).to.deep.equal(['005_c'])
+    })
+
     it('can be applied to an empty database; where not, it says what was not looked at', async () => {
       await apply()
       await project.write('migrations/003_typo.ts', sqlMigration(['crate table a ()'], ['select']))
