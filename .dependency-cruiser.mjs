@@ -7,19 +7,23 @@ const LAYERS = [
   {
     name: 'decisions',
     files: `
-      arguments backoff blocker checksum config connection-error context duration effect-words index-mentions interruption interrupts
-      judgement plan redact server-progress sql-text state table-state time touched-tables
-      type-diff`,
+      arguments backoff blocker check-hints checksum config connection-error content-losses context duration
+      effect-words index-mentions interruption interrupts judgement pattern-samples plan redact rules/[^/]+
+      sample-conditions sample-values server-progress server-wide sql-text state table-state time
+      touched-tables type-diff`,
     pure: true,
     siblings: true,
   },
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file codegen column-parsers compile dangers database
-      dialect docker embedded/[^/]+ failure federation-db files findings folder git held-statement history index-targets leftover-indexes lock lock-retry
-      measure migration-plan migration-session migrator monitor own-transaction proof run-migration
-      schema-objects scratch scratch-run session-settings source-location statement-preview statement-scope table-look table-sizes touch-warning types-generator view-definition without-transaction`,
+      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file
+      codegen column-parsers compile contents dangers database dialect docker embedded/[^/]+ failure
+      federation-db files findings folder git held-statement history index-targets leftover-indexes lock
+      lock-retry measure migration-plan migration-session migrator monitor own-transaction parse-sql proof
+      row-search run-migration sample-rows sample-tables schema-objects scratch scratch-roles scratch-run
+      session-settings source-location squawk statement-preview statement-scope table-look table-sizes
+      touch-warning types-generator view-definition without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },

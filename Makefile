@@ -28,7 +28,7 @@ LOCK = $(shell if command -v flock >/dev/null; then echo flock package-lock.json
 NPM_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retry-mintimeout=1000
 INSTALL_FAILED := { echo 'Could not install the dependencies. That takes node, npm, and the network or a warm npm cache; then run make again.' >&2; exit 1; }
 
-.PHONY: help migrate migrate-status migrate-clean migrate-rollback migrate-create quick-start stop test test-faults check bench build
+.PHONY: help migrate migrate-status migrate-clean migrate-rollback migrate-create migrate-verify quick-start stop test test-faults check bench build
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ migrate-rollback: $(PROGRAM) ## Roll back the last migration, or more: STEPS=n, 
 migrate-create: $(PROGRAM) ## Write the next migration from a template: NAME=add_patient_allergies
 	@node dist/main.cjs create $(ARGS) $(if $(value NAME),-- $(call quote,NAME))
 
+migrate-verify: $(PROGRAM) ## Is everything as it should be? History, live schema, every down, generated types
+	@node dist/main.cjs verify $(ARGS)
+
 quick-start: $(PROGRAM) ## Start a database, migrate it, and say how to connect
 	@node dist/main.cjs quick-start $(ARGS)
 
@@ -61,8 +64,8 @@ test: $(PROGRAM) $(TOOLS) ## Run the tests; ARGS="--grep status" for some of the
 test-faults: $(PROGRAM) $(TOOLS) ## Kill, cut and fill up at full size, for some minutes
 	@npm run --silent test:faults -- $(ARGS)
 
-check: $(PACKAGES) $(TOOLS) ## Check types, lint, layers, dead code and format
-	@npm run --silent check
+check: $(PROGRAM) $(TOOLS) ## Check types, lint, layers, dead code, format, and the migrations by themselves
+	@npm run --silent check && node dist/main.cjs verify --no-target
 
 bench: $(PROGRAM) $(TOOLS) ## Measure the program against a bare connection
 	@npm run --silent bench -- $(ARGS)

@@ -37,7 +37,7 @@ const isInUserSchema = (namespace: string): string =>
 const names = OWN_TABLES.map((name) => `'${name}'`).join(', ')
 
 /** Tables and what is like them, but for the tables of this tool. */
-const RELATION = `(
+export const USER_RELATIONS = `(
   select c.* from pg_class c
    where ${isInUserSchema('c.relnamespace')} and ${isOwn('pg_class', 'c.oid')}
      and c.relname not in (${names}))`
@@ -47,7 +47,7 @@ const SCHEMAS = `
    where ${isInUserSchema('n.oid')} and ${isOwn('pg_namespace', 'n.oid')}`
 
 const RELATIONS = `
-  select 'pg_class'::regclass, c.oid, 0, c.oid, p.* from ${RELATION} c, lateral (values
+  select 'pg_class'::regclass, c.oid, 0, c.oid, p.* from ${USER_RELATIONS} c, lateral (values
     ('', ''),
     ('persistence', case c.relpersistence when 'u' then 'unlogged' end),
     ('partition key', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end),
@@ -87,7 +87,7 @@ const COLUMNS = `
         else 'generated always as (' || pg_get_expr(d.adbin, d.adrelid) || ') virtual' end,
       'statistics ' || nullif(a.attstattarget, -1),
       (select 'options ' || string_agg(o, ', ' order by o) from unnest(a.attoptions || a.attfdwoptions) o))
-    from ${RELATION} c
+    from ${USER_RELATIONS} c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     join pg_type t on t.oid = a.atttypid
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
@@ -96,13 +96,13 @@ const COLUMNS = `
 /** A foreign key to a partitioned table has a row for each partition: only the first is anybody's. */
 const CONSTRAINTS = `
   select 'pg_constraint'::regclass, k.oid, 0, c.oid, '', pg_get_constraintdef(k.oid)
-    from pg_constraint k join ${RELATION} c on c.oid = k.conrelid
+    from pg_constraint k join ${USER_RELATIONS} c on c.oid = k.conrelid
    where k.contype in ('c', 'f', 'p', 'u', 'x') and not (k.contype = 'f' and k.conparentid <> 0)`
 
 /** What a constraint made, it describes: then there is only what is said of the index itself. */
 const INDEXES = `
   select 'pg_class'::regclass, i.indexrelid, 0, c.oid, p.* from pg_index i
-    join ${RELATION} c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid,
+    join ${USER_RELATIONS} c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid,
     lateral (values
       ('', case when not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
                 then pg_get_indexdef(i.indexrelid) end),
@@ -118,7 +118,7 @@ const INDEXES = `
     ) p (property, value)`
 
 const SEQUENCES = `
-  select 'pg_class'::regclass, c.oid, 0, 0, p.* from ${RELATION} c join pg_sequence s on s.seqrelid = c.oid, lateral (values
+  select 'pg_class'::regclass, c.oid, 0, 0, p.* from ${USER_RELATIONS} c join pg_sequence s on s.seqrelid = c.oid, lateral (values
     ('', format('%s start %s increment %s from %s to %s cache %s%s', format_type(s.seqtypid, null), s.seqstart,
       s.seqincrement, s.seqmin, s.seqmax, s.seqcache, case when s.seqcycle then ' cycle' end)),
     ('persistence', case c.relpersistence when 'u' then 'unlogged' end),
@@ -151,12 +151,12 @@ const FIRES = (column: string): string =>
 
 /** Those of partitions come from their parent's. */
 const TRIGGERS = `
-  select 'pg_trigger'::regclass, t.oid, 0, c.oid, p.* from pg_trigger t join ${RELATION} c on c.oid = t.tgrelid,
+  select 'pg_trigger'::regclass, t.oid, 0, c.oid, p.* from pg_trigger t join ${USER_RELATIONS} c on c.oid = t.tgrelid,
     lateral (values ('', pg_get_triggerdef(t.oid)), ('fires', ${FIRES('t.tgenabled')})) p (property, value)
    where not t.tgisinternal and t.tgparentid = 0`
 
 const RULES = `
-  select 'pg_rewrite'::regclass, r.oid, 0, c.oid, p.* from pg_rewrite r join ${RELATION} c on c.oid = r.ev_class,
+  select 'pg_rewrite'::regclass, r.oid, 0, c.oid, p.* from pg_rewrite r join ${USER_RELATIONS} c on c.oid = r.ev_class,
     lateral (values ('', pg_get_ruledef(r.oid)), ('fires', ${FIRES('r.ev_enabled')})) p (property, value)
    where r.rulename <> '_RETURN'`
 
@@ -168,7 +168,7 @@ const POLICIES = `
                   from unnest(p.polroles) r),
       'using (' || pg_get_expr(p.polqual, p.polrelid) || ')',
       'with check (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')')
-    from pg_policy p join ${RELATION} c on c.oid = p.polrelid`
+    from pg_policy p join ${USER_RELATIONS} c on c.oid = p.polrelid`
 
 /** Without those that come with a table, an array or a range. */
 const TYPES = `
@@ -280,7 +280,7 @@ const TEXT_SEARCH = `
 const STATISTICS = `
   select 'pg_statistic_ext'::regclass, s.oid, 0, c.oid, '',
       concat_ws(' ', pg_get_statisticsobjdef(s.oid), 'target ' || nullif(s.stxstattarget, -1))
-    from pg_statistic_ext s join ${RELATION} c on c.oid = s.stxrelid`
+    from pg_statistic_ext s join ${USER_RELATIONS} c on c.oid = s.stxrelid`
 
 /** Objects in no schema that the server came with have low numbers: src/include/access/transam.h, FirstNormalObjectId. */
 const isMade = (oid: string): string => `${oid} >= 16384`
@@ -371,10 +371,10 @@ const COMMENTS = `
 const GRANTS = `
   with object (classid, objid, objsubid, kind, owner, acl) as (
     select 'pg_class'::regclass::oid, c.oid, 0, case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner, c.relacl
-      from ${RELATION} c where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      from ${USER_RELATIONS} c where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
     union all
     select 'pg_class'::regclass, c.oid, a.attnum::int, 'c', c.relowner, a.attacl
-      from ${RELATION} c join pg_attribute a on a.attrelid = c.oid and a.attacl is not null
+      from ${USER_RELATIONS} c join pg_attribute a on a.attrelid = c.oid and a.attacl is not null
     union all
     select 'pg_namespace'::regclass, n.oid, 0, 'n', n.nspowner, n.nspacl
       from pg_namespace n where ${isInUserSchema('n.oid')} and ${isOwn('pg_namespace', 'n.oid')}

@@ -49,6 +49,7 @@ export async function writeTypes(
 export interface StaleTypes {
   /** Absolute path. */
   readonly file: string
+  readonly isMissing: boolean
   /** What would change them to that: see `diffTypes`. */
   readonly changes: readonly string[]
 }
@@ -61,7 +62,8 @@ export async function findStaleTypes(
   const file = join(generatedDir, TYPES_FILE)
   const { generateTypes } = await import('./types-generator.ts')
   const [is, shouldBe] = [await readText(file), await generateTypes(database, OWN_TABLES)]
-  return is === shouldBe ? undefined : { file, changes: diffTypes(is ?? '', shouldBe) }
+  if (is === shouldBe) return undefined
+  return { file, isMissing: is === undefined, changes: diffTypes(is ?? '', shouldBe) }
 }
 
 /**

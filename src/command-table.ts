@@ -211,7 +211,10 @@ export const COMMANDS: readonly Command[] = [
     flags: [{ name: 'no-target', help: 'look at the files and the types alone, at no database' }],
     run: async (context, { switches }) => {
       const { verify } = await import('./commands/verify.ts')
-      const result = await verify(context, { isTargetWanted: !switches.has('no-target') })
+      const result = await verify(context, {
+        isTargetWanted: !switches.has('no-target'),
+        isTypesWanted: !switches.has('no-codegen'),
+      })
       return {
         json: result,
         text: (view) => renderVerify(view, result),

@@ -1,24 +1,68 @@
 import type { Danger, MeasuredMigration } from './measurement.ts'
+import { parseStatements } from './parse-sql.ts'
+import { STATEMENT_RULES } from './rules/catalogue.ts'
+import { MEASURED_RULE } from './rules/measured-only.ts'
+import type { Match, Rule } from './rules/rule.ts'
+import type { ParsedStatement, Scene } from './rules/scene.ts'
+import { squawkDangers } from './squawk.ts'
 
-/** What about a migration hurts a database in use, in the order of its statements. */
+/**
+ * What of a measured migration hurts a database in use, in the order of its statements, the dangerous
+ * first. What squawk finds beyond our own rules is among it where squawk is installed.
+ */
 export async function findDangers(migration: MeasuredMigration): Promise<readonly Danger[]> {
-  return Promise.resolve(
-    migration.statements.flatMap(({ sql, effects }, statement) =>
-      effects.flatMap(({ table, lock, size }): readonly Danger[] => {
-        if (!/^\s*create\s+(unique\s+)?index\b/i.test(sql)) return []
-        if (lock !== 'ShareLock' || size === undefined) return []
-        return [
-          {
-            rule: 'create-index-blocks-writes',
-            level: 'dangerous',
-            statement,
-            table,
-            message: `CREATE INDEX holds SHARE on ${table} while it builds: nobody can write to it`,
-            hint: 'Build it CONCURRENTLY, alone in a migration without a transaction.',
-            instead: `export const config = { transaction: false }\n\nexport async function up(db: Kysely<any>): Promise<void> {\n  await sql\`${sql.replace(/\bindex\b/i, 'index concurrently')}\`.execute(db)\n}\n`,
-          },
-        ]
-      }),
-    ),
+  const statements = await parseStatements(migration.statements)
+  const own = statements.flatMap((statement, at): readonly Danger[] =>
+    STATEMENT_RULES.flatMap((rule) => apply(rule, { statement, at, statements, migration })),
+  )
+  const measured = migration.statements.flatMap(({ sql, effects }, index) => {
+    if (own.some((danger) => danger.statement === index && danger.level === 'dangerous')) return []
+    // The parser may not know it.
+    const parsed = statements.find((statement) => statement.index === index)
+    const statement = parsed ?? { index, sql, node: NOTHING, effects }
+    return apply(MEASURED_RULE, { statement, at: 0, statements, migration })
+  })
+  const found = [...own, ...measured]
+  return [...found, ...(await squawkDangers(migration, statements))].sort(
+    (a, b) => a.statement - b.statement || rank(a) - rank(b),
   )
 }
+
+const NOTHING = { Null: {} } as unknown as ParsedStatement['node']
+
+function rank({ level }: Danger): number {
+  return level === 'dangerous' ? 0 : 1
+}
+
+function apply(rule: Rule, scene: Scene): readonly Danger[] {
+  return rule.find(scene).map((match: Match) => ({
+    rule: rule.id,
+    level: rule.level,
+    statement: scene.statement.index,
+    table: match.table,
+    message: match.message,
+    hint: match.hint ?? rule.hint,
+    instead: match.instead,
+  }))
+}
+
+/** A rule as the documentation tells it. */
+export interface RuleDescription extends Pick<Rule, 'id' | 'level' | 'what' | 'why' | 'hint'> {
+  /** The statements of a migration that it finds. */
+  readonly example: readonly string[]
+  /** False where that one has no transaction. */
+  readonly isExampleInTransaction: boolean
+}
+
+/** All rules that `plan` holds a migration against. */
+export const RULES: readonly RuleDescription[] = [...STATEMENT_RULES, MEASURED_RULE].map(
+  ({ id, level, what, why, hint, example, isExampleInTransaction = true }) => ({
+    id,
+    level,
+    what,
+    why,
+    hint,
+    example,
+    isExampleInTransaction,
+  }),
+)

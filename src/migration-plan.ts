@@ -9,7 +9,7 @@ import { judge, type JudgedMigration } from './judgement.ts'
 import { measureMigration } from './measure.ts'
 import type { MeasuredMigration, TableSize } from './measurement.ts'
 import { type History, type MigrationFile, OWN_TABLES } from './migration.ts'
-import { PLAIN_SCRATCH, type ScratchWish, withScratchServer } from './scratch.ts'
+import { PLAIN_SCRATCH, type ScratchWish, scratchWishOf, withScratchServer } from './scratch.ts'
 import { runOnScratch } from './scratch-run.ts'
 import { lookAtTables } from './table-look.ts'
 import { readTableSizes } from './table-sizes.ts'
@@ -35,26 +35,19 @@ export interface MigrationPlan {
 export interface PlanTarget {
   readonly scratch: ScratchWish
   readonly sizes: ReadonlyMap<string, TableSize>
-  /** Undefined where there is no database yet. */
-  readonly serverVersion: number | undefined
 }
 
 /** A database that does not exist. */
 export const NO_TARGET: PlanTarget = {
   scratch: PLAIN_SCRATCH,
   sizes: new Map(),
-  serverVersion: undefined,
 }
 
 /** Reads what a plan has to know, from the catalog alone. */
 export async function readPlanTarget(database: Database): Promise<PlanTarget> {
-  const { rows } = await database.client.query<{ name: string }>(
-    `select rolname as name from pg_roles where rolname !~ '^pg_'`,
-  )
   return {
-    scratch: { schema: database.schema, roles: rows.map(({ name }) => name) },
+    scratch: await scratchWishOf(database),
     sizes: await readTableSizes(database),
-    serverVersion: database.serverVersion,
   }
 }
 
@@ -80,7 +73,6 @@ export async function planMigrations(
 ): Promise<MigrationPlan> {
   const { config, report } = context
   return withScratchServer(config, report, target.scratch, async (server) => {
-    warnOfVersion(server.version, target.serverVersion, report)
     return server.withDatabase(async (database) => {
       await ensureHistory(database, [])
       await repeat(context, database, inOrder(applied))
@@ -161,20 +153,4 @@ function withoutAbsent(measured: MeasuredMigration): MeasuredMigration {
     effects.flatMap(({ table, size }) => (size === undefined ? [table] : [])),
   )
   return { ...measured, newTables: [...new Set([...measured.newTables, ...absent])] }
-}
-
-const majorOf = (version: number): number => Math.floor(version / 10_000)
-
-/** The locks of a statement differ from version to version. */
-function warnOfVersion(
-  scratch: number,
-  target: number | undefined,
-  report: RunContext['report'],
-): void {
-  if (target === undefined || majorOf(scratch) === majorOf(target)) return
-  report({
-    type: 'warning',
-    message: `the scratch server is PostgreSQL ${majorOf(scratch)}, the target ${majorOf(target)}`,
-    hint: `To measure alike, name a server of version ${majorOf(target)}: SCRATCH_DATABASE_URL=postgres://…`,
-  })
 }

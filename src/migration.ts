@@ -68,8 +68,13 @@ export interface AppliedMigration {
 export const ATTEMPTS_TABLE = 'migration_attempts'
 export const ATTEMPT_STATEMENTS_TABLE = 'migration_attempt_statements'
 
-/** All tables of the runner's own. */
-export const OWN_TABLES = [HISTORY_TABLE, ATTEMPTS_TABLE, ATTEMPT_STATEMENTS_TABLE]
+/** All tables of the runner's own, and the sequence that comes with the last: no part of anybody's schema. */
+export const OWN_TABLES = [
+  HISTORY_TABLE,
+  ATTEMPTS_TABLE,
+  ATTEMPT_STATEMENTS_TABLE,
+  `${ATTEMPT_STATEMENTS_TABLE}_ordinal_seq`,
+]
 
 /**
  * An index that a statement was about to build or drop, as the server took its names in that session at

@@ -97,9 +97,16 @@ export function createProgress(view: View, output: ProgressOutput): Report {
         output.write(`Dropping all that is in database ${event.database}: ${event.objects}\n`)
         start(event.type, '  the drop')
         break
-      case 'proving':
-        start(event.type, `  ${event.name} (${event.position} of ${event.total})`)
+      case 'proving': {
+        const label = `Trying ${event.position} of ${event.total}, ${event.name}`
+        if (ongoing?.type !== event.type) start(event.type, label)
+        else {
+          // Many take less than a tick each; a log hears of them together.
+          ongoing.label = label
+          tick(ongoing)
+        }
         break
+      }
       case 'stopping': {
         const stillOngoing = ongoing
         stop()

@@ -3,11 +3,12 @@ import { type CatalogChange, diffCatalogs, diffUnordered } from './catalog-diff.
 import type { LoadedMigration } from './compile.ts'
 import type { RunContext } from './context.ts'
 import type { Database } from './database.ts'
-import type { MigrationError } from './errors.ts'
+import { type ErrorCode, MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
 import { ensureHistory } from './history.ts'
 import { runMigrations } from './migrator.ts'
 import type { ScratchServer } from './scratch.ts'
+import { serverWideChange } from './server-wide.ts'
 
 /** What a migration showed on a scratch database: `up`, `down`, and `up` again. */
 export interface Proof {
@@ -31,6 +32,8 @@ export type Flaw =
   /** Once undone, its `up` fails or comes to something else. */
   | { readonly kind: 'again-fails'; readonly error: MigrationError }
   | { readonly kind: 'again-differs'; readonly changes: readonly CatalogChange[] }
+  /** It changes what belongs to the whole server, which is the target’s; it was not let. */
+  | { readonly kind: 'server-wide'; readonly error: MigrationError }
 
 /** What all migrations together showed. */
 export interface Proofs<End> {
@@ -52,8 +55,9 @@ export interface ProofSteps<End> {
 
 /**
  * Applies the migrations one by one to an empty scratch database, undoes each and applies it again, and
- * compares the schema each time. Where something is wrong with one, those after it are tried on another
- * scratch database, on which it was applied once; where its `up` fails, none is.
+ * compares the schema each time. Where one leaves it otherwise than its `up` did, those after it are tried
+ * on another scratch database, on which it was applied once; where its `up` fails, none is.
+ * Throws what is wrong with the server, and `interrupted`.
  */
 export async function proveMigrations<End>(
   context: RunContext,
@@ -65,18 +69,20 @@ export async function proveMigrations<End>(
   let base: Catalog = []
   for (;;) {
     const outcome = await server.withDatabase(async (database) => {
+      const run: Trial = { context, server, database }
       await ensureHistory(database, [])
       const done = migrations.slice(0, proofs.length)
       if (done.length === 0) base = await readCatalog(database)
-      const error = await apply(context, database, done, 'up')
+      const error = await apply(run, done, 'up')
       if (error !== undefined) throw error
       let catalog = done.length === 0 ? base : await readCatalog(database)
       for (const migration of migrations.slice(done.length)) {
         onStep(migration.file.name, proofs.length + 1)
-        const proof = await prove(context, database, migration, catalog)
+        const { isReusable, ...proof } = await prove(run, migration, catalog)
+        if (await isRoleSupplied(server, proof.flaw)) return { isOver: false, end: undefined }
         proofs.push(proof)
         if (proof.catalog === undefined) return { isOver: true, end: undefined }
-        if (proof.flaw !== undefined) return { isOver: false, end: undefined }
+        if (!isReusable) return { isOver: false, end: undefined }
         catalog = proof.catalog
       }
       return { isOver: true, end: await atEnd(database) }
@@ -85,52 +91,91 @@ export async function proveMigrations<End>(
   }
 }
 
-async function prove(
+/**
+ * The schema that these migrations alone make; undefined where one fails.
+ * Throws what is wrong with the server, and `interrupted`.
+ */
+export async function replayMigrations(
   context: RunContext,
-  database: Database,
-  migration: LoadedMigration,
-  before: Catalog,
-): Promise<Proof> {
+  server: ScratchServer,
+  migrations: readonly LoadedMigration[],
+): Promise<Catalog | undefined> {
+  return server.withDatabase(async (database) => {
+    await ensureHistory(database, [])
+    const error = await apply({ context, server, database }, migrations, 'up')
+    return error === undefined ? readCatalog(database) : undefined
+  })
+}
+
+/** Where a migration is tried. */
+interface Trial {
+  readonly context: RunContext
+  readonly server: ScratchServer
+  readonly database: Database
+}
+
+/** True where all that a migration lacks is a role, and it is there now. */
+async function isRoleSupplied(server: ScratchServer, flaw: Flaw | undefined): Promise<boolean> {
+  if (flaw === undefined || !('error' in flaw)) return false
+  const { cause } = flaw.error
+  const role =
+    cause instanceof Error ? /^role "(.+)" does not exist$/.exec(cause.message)?.[1] : undefined
+  return role !== undefined && (await server.supplyRole(role))
+}
+
+/** A proof, and whether the migrations after it can be tried on the same database. */
+type FreshProof = Proof & { readonly isReusable: boolean }
+
+async function prove(run: Trial, migration: LoadedMigration, before: Catalog): Promise<FreshProof> {
   const { name } = migration.file
   const { irreversible } = migration.module
-  const failed = await apply(context, database, [migration], 'up')
+  const failed = await apply(run, [migration], 'up')
   if (failed !== undefined) {
-    const flaw = { kind: 'up-fails', error: failed } as const
-    return { name, catalog: undefined, changes: [], irreversible, flaw }
+    const flaw = flawOf('up-fails', failed)
+    return { name, catalog: undefined, changes: [], irreversible, flaw, isReusable: false }
   }
-  const catalog = await readCatalog(database)
+  const catalog = await readCatalog(run.database)
   const changes = diffCatalogs(before, catalog)
   const flaw =
-    irreversible === undefined
-      ? await findFlaw(context, database, migration, before, catalog)
-      : undefined
-  return { name, catalog, changes, irreversible, flaw }
+    irreversible === undefined ? await findFlaw(run, migration, before, catalog) : undefined
+  const isReusable =
+    flaw === undefined || diffCatalogs(catalog, await readCatalog(run.database)).length === 0
+  return { name, catalog, changes, irreversible, flaw, isReusable }
 }
 
 async function findFlaw(
-  context: RunContext,
-  database: Database,
+  run: Trial,
   migration: LoadedMigration,
   before: Catalog,
   after: Catalog,
 ): Promise<Flaw | undefined> {
-  const downError = await apply(context, database, [migration], 'down')
-  if (downError !== undefined) return { kind: 'down-fails', error: downError }
-  const left = diffUnordered(before, await readCatalog(database))
+  const downError = await apply(run, [migration], 'down')
+  if (downError !== undefined) return flawOf('down-fails', downError)
+  const left = diffUnordered(before, await readCatalog(run.database))
+  const againError = await apply(run, [migration], 'up')
+  // Of a wrong `down` the rest is only what follows from it.
   if (left.length > 0) return { kind: 'down-differs', changes: left }
-  const againError = await apply(context, database, [migration], 'up')
-  if (againError !== undefined) return { kind: 'again-fails', error: againError }
-  const different = diffUnordered(after, await readCatalog(database))
+  if (againError !== undefined) return flawOf('again-fails', againError)
+  const different = diffUnordered(after, await readCatalog(run.database))
   return different.length > 0 ? { kind: 'again-differs', changes: different } : undefined
 }
 
+function flawOf(kind: 'up-fails' | 'down-fails' | 'again-fails', error: MigrationError): Flaw {
+  return { kind: error.code === 'refused' ? 'server-wide' : kind, error }
+}
+
+/** What a migration can fail with through its own fault, or since it may not run here. */
+const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(['migration_failed', 'blocked', 'refused'])
+
 /** Runs them as on any database, but tells nobody; gives what it failed with. */
 async function apply(
-  { interrupts, client, onUnhandledRejection }: RunContext,
-  database: Database,
+  { context, server, database }: Trial,
   migrations: readonly LoadedMigration[],
   direction: Direction,
 ): Promise<MigrationError | undefined> {
+  const { client, onUnhandledRejection } = context
+  const { stop } = context.interrupts
+  const statements: string[] = []
   const { failure } = await runMigrations(database, migrations, {
     direction,
     // Nobody else is on it.
@@ -138,12 +183,31 @@ async function apply(
     lockRetries: 0,
     lockWaitMs: 0,
     earlierAttempts: new Map(),
-    historySql: () => 'select',
+    historySql: (_migration, facts) => {
+      statements.push(...facts.statements)
+      return 'select'
+    },
     client,
-    interrupts,
+    // Nothing here is worth finishing.
+    interrupts: { stop, cancel: stop },
     report: () => undefined,
     onUnhandledRejection,
+    ...(server.isTargets ? { refuse: refuseServerWide } : {}),
   })
-  if (failure?.error.code === 'interrupted') throw failure.error
-  return failure?.error
+  await server.adoptRoles(statements)
+  const error = failure?.error
+  if (stop.aborted) {
+    throw new MigrationError('interrupted', `stopped by ${String(stop.reason)}`, {
+      hint: 'The target is as it was, and the scratch database is gone.',
+      cause: error,
+    })
+  }
+  if (error !== undefined && !OWN_FAULTS.has(error.code)) throw error
+  return error
+}
+
+function refuseServerWide(sql: string): void {
+  const what = serverWideChange(sql)
+  if (what === undefined) return
+  throw new MigrationError('refused', `it changes ${what}, which the whole server shares`)
 }

@@ -10,6 +10,7 @@ import type { UpResult } from './commands/up.ts'
 import type { VerifyResult } from './commands/verify.ts'
 import { formatDuration } from './duration.ts'
 import type { MigrationError } from './errors.ts'
+import type { Finding } from './findings.ts'
 import type { CompletedMigration } from './run-migration.ts'
 import type { MigrationEntry, MigrationState } from './state.ts'
 import { formatTime } from './time.ts'
@@ -60,27 +61,33 @@ export function renderClean(view: View, result: CleanResult): string {
   )
 }
 
-/** What `verify` found: each finding with its remedy, or that all is well. */
+/** What `verify` found, what is alike with its remedy once, or that all is well. */
 export function renderVerify(view: View, result: VerifyResult): string {
-  const { database, findings, proved, irreversible } = result
+  const { database, findings, proved, irreversible, types, unchecked } = result
   const undone = irreversible.map(({ name, reason }) =>
     styled(view, 'dim', `  ${name} can’t be undone: ${reason}`),
   )
   const proof = `${countNamed(proved, 'migration')} applied, undone and applied again`
   if (findings.length === 0) {
     const target = database === undefined ? '' : `; ${database} is what they make`
-    return lines(
-      styled(view, 'green', `All is well: ${proof}${target}; the types are fresh.`),
-      ...undone,
-    )
+    const fresh = types === 'fresh' ? '; the types are fresh' : ''
+    return lines(styled(view, 'green', `All is well: ${proof}${target}${fresh}.`), ...undone)
   }
-  const found = findings.flatMap(({ message, hint, details }) => [
-    `${styled(view, 'red', '✗')} ${message}`,
-    ...details.map((detail) => `    ${detail}`),
-    ...(hint === undefined ? [] : [styled(view, 'dim', `  ${hint}`)]),
+  const byRemedy = new Map<string, Finding[]>()
+  for (const finding of findings) {
+    const key = `${finding.kind} ${finding.hint ?? finding.message}`
+    byRemedy.set(key, [...(byRemedy.get(key) ?? []), finding])
+  }
+  const found = [...byRemedy.values()].flatMap((alike) => [
+    ...alike.flatMap(({ message, details }) => [
+      `${styled(view, 'red', '✗')} ${message}`,
+      ...details.map((detail) => `    ${detail}`),
+    ]),
+    ...(alike[0]?.hint === undefined ? [] : [`  ${styled(view, 'cyan', alike[0].hint)}`]),
   ])
+  const missed = unchecked.length === 0 ? '' : `; not looked at: ${unchecked.join(', ')}`
   const count = styled(view, 'red', countNamed(findings.length, 'finding'))
-  return lines(...found, '', `${count}; ${proof}.`, ...undone)
+  return lines(...found, '', `${count}; ${proof}${missed}.`, ...undone)
 }
 
 /** What `repair` did. */

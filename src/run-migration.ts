@@ -62,6 +62,8 @@ export interface RunOptions extends Patience {
   readonly earlierAttempts: ReadonlyMap<string, MigrationAttempt>
   /** Calls the listener with each promise that is rejected and not handled; gives a way to stop. */
   readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
+  /** Throws where a statement may not be sent here, beyond what may be sent nowhere. */
+  readonly refuse?: (sql: string) => void
   /** Each statement of a migration goes through it, where what it does is to be seen. */
   readonly aroundStatement?: AroundStatement | undefined
 }
@@ -113,7 +115,7 @@ async function tryMigration(
   const { direction, report } = run
   const { name } = migration.file
   for (;;) {
-    const attempt = startAttempt(migration, wish, wait)
+    const attempt = startAttempt(migration, run, wish, wait)
     try {
       await (migration.module.transaction
         ? runInTransaction(attempt, run)
@@ -149,9 +151,14 @@ interface Attempt {
   isRecording: boolean
 }
 
-function startAttempt(migration: LoadedMigration, wish: SessionWish, wait: LockWait): Attempt {
+function startAttempt(
+  migration: LoadedMigration,
+  { refuse }: Run,
+  wish: SessionWish,
+  wait: LockWait,
+): Attempt {
   const { file, module, locate } = migration
-  const scope = createStatementScope(file.name, module.transaction, locate)
+  const scope = createStatementScope(file.name, module.transaction, locate, refuse)
   return { migration, wish, wait, scope, startedAt: performance.now(), isRecording: false }
 }
 

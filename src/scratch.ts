@@ -1,27 +1,46 @@
 import { randomBytes } from 'node:crypto'
-import type { Config, ServerTarget } from './config.ts'
-import { type Database, withDatabase } from './database.ts'
-import { runningServer, stopServer } from './embedded/server.ts'
+import pg from 'pg'
+import type { Config } from './config.ts'
+import { INSUFFICIENT_PRIVILEGE } from './connection-error.ts'
+import { type Database, embeddedTarget, withDatabase } from './database.ts'
+import { packagedMajor } from './embedded/binaries.ts'
+import { type Edition, findEdition } from './embedded/editions.ts'
+import { runningServer, startServer, stopServer } from './embedded/server.ts'
+import { type ErrorCode, MigrationError } from './errors.ts'
 import type { ProgressEvent, Report } from './events.ts'
+import { dropMarkedRoles, listRoles, makeRole, markRoles } from './scratch-roles.ts'
 import { quoteIdentifier } from './sql-text.ts'
 
-/** What the scratch database is to be like, so that migrations come to the same there. */
+/** What a scratch database is to be like, so that migrations come to the same there as on the target. */
 export interface ScratchWish {
-  /** The schema that unqualified names go to. */
-  readonly schema: string
-  /** Roles that migrations may name. Those that the scratch server lacks are made for the time being. */
-  readonly roles: readonly string[]
+  /** The schemas in which unqualified names are looked up. The first is made where it is missing. */
+  readonly schemas: readonly string[]
+  /** Roles that migrations may name, whether the scratch server has them or not. */
+  readonly roles: ReadonlySet<string> | 'any'
+  /** The target’s major version; undefined where there is none. */
+  readonly major: number | undefined
+  /** Which server the target is on: see `identifyServer`. Undefined where nobody asked it. */
+  readonly targetServer: string | undefined
 }
 
 /** What a database without a target is like. */
-export const PLAIN_SCRATCH: ScratchWish = { schema: 'public', roles: [] }
+export const PLAIN_SCRATCH: ScratchWish = {
+  schemas: ['public'],
+  roles: 'any',
+  major: undefined,
+  targetServer: undefined,
+}
 
 /** A server on which scratch databases are made. */
 export interface ScratchServer {
-  /** `server_version_num`, for example 180004. */
-  readonly version: number
+  /** True where the target is on it too: roles and other databases are to be left alone. */
+  readonly isTargets: boolean
   /** Makes an empty database, hands it to `use`, and drops it whatever happens. */
   readonly withDatabase: <Result>(use: (database: Database) => Promise<Result>) => Promise<Result>
+  /** Makes a role that a migration names, for the time being; false where that would be in vain. */
+  readonly supplyRole: (name: string) => Promise<boolean>
+  /** Has the roles that these statements made dropped in the end. */
+  readonly adoptRoles: (statements: readonly string[]) => Promise<void>
 }
 
 /** Every scratch database's name begins so, followed by the time (ms) at which it was made. */
@@ -29,6 +48,8 @@ const NAME_PREFIX = 'federation_migrate_scratch_'
 const MAINTENANCE_DATABASE = 'postgres'
 /** Whoever made one that is older than this, without a session in it, was killed. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000
+/** Another run may drop a role before this one has used it. */
+const ROLE_TRIES = 3
 
 /** What of a scratch server's doings anybody wants to hear. */
 const TOLD: ReadonlySet<ProgressEvent['type']> = new Set([
@@ -37,10 +58,13 @@ const TOLD: ReadonlySet<ProgressEvent['type']> = new Set([
   'waiting-for-database',
 ])
 
+type InMaintenance = <Answer>(work: (database: Database) => Promise<Answer>) => Promise<Answer>
+
 /**
- * Hands a scratch server to `use`: that of SCRATCH_DATABASE_URL, else the embedded one, which is stopped
+ * Hands a scratch server to `use`: that of SCRATCH_DATABASE_URL, else an embedded one of the target's
+ * major version (installed from npm where that is another than the project's own), which is stopped
  * afterwards where it was not running before. Never the target's database.
- * Throws like `withDatabase`.
+ * Throws like `withDatabase`, with messages that say which server is meant.
  */
 export async function withScratchServer<Result>(
   config: Config,
@@ -48,33 +72,48 @@ export async function withScratchServer<Result>(
   wish: ScratchWish,
   use: (server: ScratchServer) => Promise<Result>,
 ): Promise<Result> {
-  const isStarted = config.scratch === undefined && (await runningServer(config.root)) === undefined
   const told: Report = (event) => {
     if (TOLD.has(event.type)) report(event)
   }
-  const inDatabase = <Answer>(
+  const edition = await findOtherEdition(config, wish, report)
+  const inDatabase = async <Answer>(
     name: string,
     work: (database: Database) => Promise<Answer>,
-  ): Promise<Answer> =>
-    withDatabase(scratchConfig(config, name), told, { createIfMissing: true }, work)
-  const maintain = <Answer>(work: (database: Database) => Promise<Answer>): Promise<Answer> =>
-    inDatabase(MAINTENANCE_DATABASE, work)
-
-  try {
-    const { roles, version } = await maintain(async (maintenance) => {
+  ): Promise<Answer> => {
+    try {
+      const options = { createIfMissing: false }
+      return await withDatabase(
+        await scratchConfig(config, edition, name, told),
+        told,
+        options,
+        work,
+      )
+    } catch (error) {
+      throw scratchFailure(error, config)
+    }
+  }
+  const maintain: InMaintenance = (work) => inDatabase(MAINTENANCE_DATABASE, work)
+  const serve = async (): Promise<Result> => {
+    const facts = await maintain(async (maintenance) => {
       await dropAbandoned(maintenance)
       return {
-        roles: await makeRoles(maintenance, wish.roles),
         version: maintenance.serverVersion,
+        rolesBefore: new Set(await listRoles(maintenance)),
+        isTargets:
+          isSameAddress(config) || (await identifyServer(maintenance)) === wish.targetServer,
       }
     })
+    warnOfVersion(facts.version, wish, report)
+    const roles = createRoles(maintain, wish, facts)
     try {
       return await use({
-        version,
+        ...facts,
+        ...roles,
         withDatabase: async (work) => {
           const name = `${NAME_PREFIX}${Date.now()}_${randomBytes(4).toString('hex')}`
           try {
-            await inDatabase(name, (database) => furnish(database, wish.schema))
+            await maintain((maintenance) => create(maintenance, name))
+            await inDatabase(name, (database) => furnish(database, wish.schemas))
             return await inDatabase(name, work)
           } finally {
             await maintain((maintenance) => drop(maintenance, name))
@@ -82,32 +121,146 @@ export async function withScratchServer<Result>(
         },
       })
     } finally {
-      await maintain((maintenance) => dropRoles(maintenance, roles))
+      await roles.dispose()
     }
+  }
+  if (config.scratch !== undefined) return serve()
+  return withEmbeddedAsItWas(
+    edition === undefined ? config : { ...config, root: edition.root },
+    serve,
+  )
+}
+
+/** Stops the embedded server once `use` has ended, where only that started it and nobody else uses it. */
+export async function withEmbeddedAsItWas<Result>(
+  config: Config,
+  use: () => Promise<Result>,
+): Promise<Result> {
+  if ((await runningServer(config.root)) !== undefined) return use()
+  try {
+    return await use()
   } finally {
-    if (isStarted) await stopUnused(config, maintain)
+    await stopUnused(config)
   }
 }
 
-function scratchConfig(config: Config, database: string): Config {
-  const target: ServerTarget | Config['target'] =
-    config.scratch === undefined ? { kind: 'embedded', database } : { ...config.scratch, database }
-  return { ...config, target }
+/** Undefined where the project’s own will do, or has to. */
+async function findOtherEdition(
+  { root, scratch }: Config,
+  { major }: ScratchWish,
+  report: Report,
+): Promise<Edition | undefined> {
+  if (scratch !== undefined || major === undefined || major === (await packagedMajor())) {
+    return undefined
+  }
+  try {
+    return await findEdition(root, major)
+  } catch (error) {
+    if (!(error instanceof MigrationError)) throw error
+    report({ type: 'warning', message: error.message, hint: error.hint })
+    return undefined
+  }
 }
 
-/** The same schema as the target's; and nobody misses what a crash would lose. */
-async function furnish({ client, name }: Database, schema: string): Promise<void> {
+/** What a scratch database is to be like for the migrations of this one. */
+export async function scratchWishOf(target: Database): Promise<ScratchWish> {
+  const { client, schema, serverVersion } = target
+  const { rows } = await client.query<{ schemas: string[] }>(
+    `select array(select s::text from unnest(current_schemas(false)) s) as schemas`,
+  )
+  const others = (rows[0]?.schemas ?? []).filter((other) => other !== schema)
+  return {
+    schemas: [schema, ...others],
+    roles: new Set(await listRoles(target)),
+    major: majorOf(serverVersion),
+    targetServer: await identifyServer(target),
+  }
+}
+
+const majorOf = (version: number): number => Math.floor(version / 10_000)
+
+function warnOfVersion(version: number, { major }: ScratchWish, report: Report): void {
+  if (major === undefined || majorOf(version) === major) return
+  report({
+    type: 'warning',
+    message: `the scratch server is PostgreSQL ${majorOf(version)}, the target ${major}`,
+    hint: `To compare alike, name a server of version ${major}: SCRATCH_DATABASE_URL=postgres://…`,
+  })
+}
+
+/** Differs from server to server, and from one start of it to the next. */
+async function identifyServer({ client }: Database): Promise<string> {
+  const { rows } = await client.query<{ start: string }>(
+    'select extract(epoch from pg_postmaster_start_time())::text as start',
+  )
+  return rows[0]?.start ?? ''
+}
+
+/** The same as far as can be told without asking it. */
+function isSameAddress({ scratch, target }: Config): boolean {
+  if (scratch === undefined || target.kind === 'embedded') {
+    return scratch === undefined && target.kind === 'embedded'
+  }
+  return scratch.host === target.host && scratch.port === target.port
+}
+
+async function scratchConfig(
+  config: Config,
+  edition: Edition | undefined,
+  database: string,
+  report: Report,
+): Promise<Config> {
+  const { scratch } = config
+  if (scratch !== undefined) return { ...config, target: { ...scratch, database } }
+  if (edition === undefined) return { ...config, target: { kind: 'embedded', database } }
+  const server = await startServer(edition.root, report, edition.native)
+  return { ...config, target: embeddedTarget(server, database) }
+}
+
+const ABOUT_SERVER: ReadonlySet<ErrorCode> = new Set([
+  'connection_failed',
+  'database_missing',
+  'database_refused',
+])
+
+/** What is wrong with the scratch server must not read as if it were wrong with the target. */
+function scratchFailure(error: unknown, { scratch }: Config): unknown {
+  if (!(error instanceof MigrationError) || !ABOUT_SERVER.has(error.code)) return error
+  const { code, message, details, cause } = error
+  const isForbidden = cause instanceof pg.DatabaseError && cause.code === INSUFFICIENT_PRIVILEGE
+  return new MigrationError(code, `on the scratch server: ${message}`, {
+    hint:
+      scratch === undefined
+        ? 'Run it again, or name another server: SCRATCH_DATABASE_URL=postgres://…'
+        : isForbidden
+          ? `Let an administrator run: alter role ${quoteIdentifier(scratch.user)} createdb; or name another server in SCRATCH_DATABASE_URL.`
+          : 'Check SCRATCH_DATABASE_URL.',
+    details,
+    cause,
+  })
+}
+
+/** From template0: what somebody added to the server's template is no migration's work. */
+async function create({ client }: Database, name: string): Promise<void> {
   const database = quoteIdentifier(name)
+  await client.query(`create database ${database} template template0`)
+  // Nobody misses what a crash would lose.
   await client.query(`alter database ${database} set synchronous_commit = off`)
-  if (schema === 'public') return
-  await client.query(`create schema if not exists ${quoteIdentifier(schema)}`)
-  await client.query(`alter database ${database} set search_path = ${quoteIdentifier(schema)}`)
+}
+
+async function furnish({ client, name }: Database, schemas: readonly string[]): Promise<void> {
+  const [first = 'public', ...others] = schemas
+  if (first === 'public' && others.length === 0) return
+  await client.query(`create schema if not exists ${quoteIdentifier(first)}`)
+  const path = [first, ...others].map(quoteIdentifier).join(', ')
+  await client.query(`alter database ${quoteIdentifier(name)} set search_path = ${path}`)
 }
 
 async function drop({ client }: Database, name: string): Promise<void> {
   await client.query(`drop database if exists ${quoteIdentifier(name)} with (force)`)
 }
 
+/** What belongs to another role stays. */
 async function dropAbandoned(maintenance: Database): Promise<void> {
   const { rows } = await maintenance.client.query<{ name: string }>(
     `select datname as name from pg_database d
@@ -116,40 +269,67 @@ async function dropAbandoned(maintenance: Database): Promise<void> {
   )
   const oldest = Date.now() - ABANDONED_AFTER_MS
   for (const { name } of rows) {
-    if (parseInt(name.slice(NAME_PREFIX.length), 10) < oldest) await drop(maintenance, name)
+    if (parseInt(name.slice(NAME_PREFIX.length), 10) < oldest) {
+      await drop(maintenance, name).catch(() => undefined)
+    }
   }
+  await dropMarkedRoles(maintenance, oldest)
 }
 
-/** Gives those that it made. */
-async function makeRoles(
-  { client }: Database,
-  wanted: readonly string[],
-): Promise<readonly string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    'select name from unnest($1::text[]) name where not exists (select from pg_roles where rolname = name)',
-    [wanted],
-  )
-  for (const { name } of rows) await client.query(`create role ${quoteIdentifier(name)} nologin`)
-  return rows.map(({ name }) => name)
+interface ScratchRoles extends Pick<ScratchServer, 'supplyRole' | 'adoptRoles'> {
+  /** Drops what was made, once no scratch database needs it. */
+  readonly dispose: () => Promise<void>
 }
 
-/** Where another scratch database needs one still, whoever made that one leaves it. */
-async function dropRoles({ client }: Database, roles: readonly string[]): Promise<void> {
-  for (const name of roles) {
-    await client.query(`drop role if exists ${quoteIdentifier(name)}`).catch(() => undefined)
+function createRoles(
+  maintain: InMaintenance,
+  wish: ScratchWish,
+  server: { readonly isTargets: boolean; readonly rolesBefore: ReadonlySet<string> },
+): ScratchRoles {
+  const tries = new Map<string, number>()
+  let isAnyMade = false
+  return {
+    supplyRole: async (name) => {
+      const tried = tries.get(name) ?? 0
+      const isWished = wish.roles === 'any' || wish.roles.has(name)
+      if (server.isTargets || !isWished || tried === ROLE_TRIES) return false
+      tries.set(name, tried + 1)
+      isAnyMade = true
+      await maintain((maintenance) => makeRole(maintenance, name))
+      return true
+    },
+    adoptRoles: async (statements) => {
+      const telling = statements.filter((sql) => /\b(?:role|user|group)\b/i.test(sql))
+      if (server.isTargets || telling.length === 0) return
+      await maintain(async (maintenance) => {
+        const made = (await listRoles(maintenance)).filter(
+          (name) => !server.rolesBefore.has(name) && telling.some((sql) => sql.includes(name)),
+        )
+        isAnyMade ||= made.length > 0
+        await markRoles(maintenance, made)
+      })
+    },
+    dispose: async () => {
+      if (isAnyMade) await maintain((maintenance) => dropMarkedRoles(maintenance, Infinity))
+    },
   }
 }
 
 /** Somebody may have come to use it meanwhile. */
-async function stopUnused(
-  { root }: Config,
-  maintain: (work: (database: Database) => Promise<boolean>) => Promise<boolean>,
-): Promise<void> {
-  const isUsed = await maintain(async ({ client }) => {
-    const { rows } = await client.query(
-      `select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1`,
-    )
-    return rows.length > 0
-  })
-  if (!isUsed) await stopServer(root)
+async function stopUnused(config: Config): Promise<void> {
+  if ((await runningServer(config.root)) === undefined) return
+  const target = { kind: 'embedded', database: MAINTENANCE_DATABASE } as const
+  const options = { createIfMissing: false }
+  const isUsed = await withDatabase(
+    { ...config, target },
+    () => undefined,
+    options,
+    async (database) => {
+      const { rows } = await database.client.query(
+        `select from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid() limit 1`,
+      )
+      return rows.length > 0
+    },
+  )
+  if (!isUsed) await stopServer(config.root)
 }

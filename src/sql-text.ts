@@ -57,9 +57,41 @@ export function transactionBreach(statement: string): string | undefined {
       return second === 'local' || second === 'constraints' || second === 'transaction'
         ? undefined
         : `SET ${(second ?? '').toUpperCase()} would outlast the migration`
-    default:
+    // What these make calls it later, if at all.
+    case 'alter':
+    case 'create':
       return undefined
+    default:
+      return hasLastingSetConfig(statement)
+        ? 'set_config() would outlast the migration: its last argument must be true'
+        : undefined
   }
+}
+
+/** True where set_config() is called without the word `true` for its last argument, `is_local`. */
+function hasLastingSetConfig(statement: string): boolean {
+  if (!hasWord(statement, 'set_config')) return false
+  let depth = 0
+  let callDepth: number | undefined
+  let previous = ''
+  let argument: string[] = []
+  for (const { text } of tokens(statement)) {
+    const word = text.toLowerCase()
+    if (word === '(') {
+      if (previous === 'set_config') callDepth = depth
+      depth += 1
+      argument = []
+    } else if (word === ')') {
+      depth -= 1
+      if (depth === callDepth) {
+        if (argument.join(' ') !== 'true') return true
+        callDepth = undefined
+      }
+    } else if (word === ',' && depth - 1 === callDepth) argument = []
+    else argument.push(word)
+    previous = word
+  }
+  return false
 }
 
 /**

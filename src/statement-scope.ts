@@ -42,11 +42,15 @@ export interface StatementScope {
   readonly firstFailure: () => FailedStatement | undefined
 }
 
-/** A scope for the migration `name`; `transaction` tells whether it runs in one. */
+/**
+ * A scope for the migration `name`; `transaction` tells whether it runs in one. `refuse` throws for a
+ * statement that is not to be sent.
+ */
 export function createStatementScope(
   name: string,
   transaction: boolean,
   locate: Locate,
+  refuse: (sql: string) => void = () => undefined,
 ): StatementScope {
   const statements: string[] = []
   const callSites = new WeakMap<QueryId, Error>()
@@ -71,6 +75,7 @@ export function createStatementScope(
     // It had to wait for another one, and the transaction may be over by now.
     if (isClosed) throw unawaited(name, 'without awaiting it', statement.location())
     if (transaction) refuseBreach(name, statement)
+    refuse(query.sql)
     statements.push(query.sql)
     const sent = send(statement)
     inFlight.set(sent, statement)

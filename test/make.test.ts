@@ -51,6 +51,12 @@ describe('make', () => {
     expect(migrated.stdout).to.match(/^Applied 5 migrations in .* to healthcare_federation\.\n$/)
 
     expect((await make('migrate')).stdout).to.match(/^Nothing to apply/)
+    expect(await make('migrate-verify')).to.deep.equal({
+      status: 0,
+      stdout:
+        'All is well: 5 migrations applied, undone and applied again; healthcare_federation is what they make; the types are fresh.\n',
+      stderr: '',
+    })
     expect((await make('migrate-create', "NAME=it's $(date) `id`")).status).to.not.equal(0)
     expect((await make('migrate-create', 'NAME=add notes')).status).to.equal(0)
     expect(await readdir(join(checkout, 'migrations'))).to.include('006_add_notes.ts')
@@ -70,6 +76,11 @@ describe('make', () => {
     expect((await make('stop')).stdout).to.equal('Nothing was running.\n')
     expect((await make('migrate')).stdout).to.match(/^Nothing to apply/)
   }).timeout(120_000)
+
+  it('checks the migrations by themselves, beside the sources', async () => {
+    const { stdout } = await make('--dry-run', 'check')
+    expect(stdout).to.match(/npm run --silent check && node dist\/main.cjs verify --no-target\n$/)
+  })
 
   it('quick-start says where the database is and what to do next', async () => {
     const { status, stdout, stderr } = await make('quick-start')

@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import { cp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createTestDatabase } from './support/database.ts'
+import { createTestDatabase, serverUrl } from './support/database.ts'
 import { REPOSITORY } from './support/program.ts'
-import { createTestProject } from './support/project.ts'
+import { createTestProject, tableMigration } from './support/project.ts'
 
 describe('README', () => {
   it('has a worked example that does what it says', async () => {
@@ -33,6 +33,20 @@ describe('README', () => {
         'idx_patient_allergies_patient',
         'patient_allergies_pkey',
       ])
+
+      await database.query('drop index idx_patient_allergies_patient')
+      await database.query('alter table patients add nickname text')
+      await project.write(
+        'migrations/007_add_notes.ts',
+        tableMigration('notes').replace(/await .*dropTable.*/, ''),
+      )
+      const found = await project.run(['verify', '--no-codegen'], {
+        ...env,
+        SCRATCH_DATABASE_URL: serverUrl(),
+      })
+      expect(found).to.include({ exitCode: 4, stdout: codeBlock(readme, '4 findings') })
+      await project.remove('migrations/007_add_notes.ts')
+      await database.query('alter table patients drop nickname')
 
       expect(await project.run(['rollback'], env)).to.include({ exitCode: 0 })
       expect(await project.read('generated/db.ts')).to.equal(typesBefore)

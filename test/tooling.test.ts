@@ -111,3 +111,25 @@ describe('.env.example', () => {
     ])
   })
 })
+
+describe('.github/workflows', () => {
+  const steps = (file: string): string[] =>
+    Object.values<any>(parse(read(`.github/workflows/${file}`)).jobs).flatMap((job) =>
+      job.steps.flatMap((step: any) => step.run ?? []),
+    )
+
+  it('checks and tests a pull request that touches migrations', () => {
+    const { on } = parse(read('.github/workflows/migrations.yml'))
+    expect(on).to.deep.equal({ pull_request: { paths: ['generated/**', 'migrations/**'] } })
+    expect(steps('migrations.yml')).to.include.members(['make check', 'make test'])
+  })
+
+  it('has .ci/run check before it migrates, and migrate before it tests', () => {
+    expect(steps('ci.yml')).to.deep.equal(['.ci/run'])
+    expect(read('.ci/run').match(/^make \w+/gm)).to.deep.equal([
+      'make check',
+      'make migrate',
+      'make test',
+    ])
+  })
+})

@@ -1,4 +1,4 @@
-import { basename } from 'node:path'
+import { relative } from 'node:path'
 import { type Catalog, readCatalog } from '../catalog.ts'
 import { diffCatalogs } from '../catalog-diff.ts'
 import { findStaleTypes, type StaleTypes } from '../codegen.ts'
@@ -6,8 +6,7 @@ import { inspectMigrations, type LoadedMigration } from '../compile.ts'
 import { type Context, interruptible, type RunContext } from '../context.ts'
 import { withDatabase } from '../database.ts'
 import { MigrationError, type Problem } from '../errors.ts'
-import type { Report } from '../events.ts'
-import { type MigrationFolder, readMigrationFolder } from '../files.ts'
+import { readMigrationFolder } from '../files.ts'
 import {
   driftFindings,
   type Finding,
@@ -16,10 +15,29 @@ import {
   originsOf,
 } from '../findings.ts'
 import { readHistory, readOrigin } from '../history.ts'
-import type { History } from '../migration.ts'
-import { type Proof, proveMigrations } from '../proof.ts'
-import { PLAIN_SCRATCH, type ScratchWish, withScratchServer } from '../scratch.ts'
-import { compareHistory, historyProblems, retryableProblems } from '../state.ts'
+import { isLockHeld } from '../lock.ts'
+import type { History, MigrationFile } from '../migration.ts'
+import { type Proof, proveMigrations, replayMigrations } from '../proof.ts'
+import {
+  PLAIN_SCRATCH,
+  scratchWishOf,
+  type ScratchServer,
+  type ScratchWish,
+  withEmbeddedAsItWas,
+  withScratchServer,
+} from '../scratch.ts'
+import {
+  compareHistory,
+  historyProblems,
+  type MigrationEntry,
+  retryableProblems,
+} from '../state.ts'
+
+/** What is to be looked at, beyond the migrations themselves. */
+export interface VerifyOptions {
+  readonly isTargetWanted: boolean
+  readonly isTypesWanted: boolean
+}
 
 /** A migration that can’t be undone, and why. */
 export interface Irreversible {
@@ -33,19 +51,23 @@ export interface VerifyResult {
   readonly database: string | undefined
   /** Empty where everything is. */
   readonly findings: readonly Finding[]
-  /** How many migrations were applied, undone and applied again. */
+  /** How many migrations were applied, undone and applied again, and came to the same each time. */
   readonly proved: number
   readonly irreversible: readonly Irreversible[]
+  readonly types: 'fresh' | 'stale' | 'unchecked'
+  /** What could not be looked at, because of what was found. */
+  readonly unchecked: readonly string[]
 }
 
 /** What is known of the target. */
 interface Target {
-  readonly database: string
   readonly history: History
+  readonly isRunning: boolean
   readonly catalog: Catalog
+  readonly schema: string
+  /** What there was before the first migration. */
   readonly origin: ReadonlySet<string>
   readonly scratch: ScratchWish
-  readonly serverVersion: number
 }
 
 /**
@@ -53,132 +75,229 @@ interface Target {
  * `up`. Replays all migrations on a scratch database, and changes nothing on the target. With
  * `isTargetWanted` false it looks at the files and the generated types alone.
  */
-export async function verify(
-  context: Context,
-  { isTargetWanted }: { readonly isTargetWanted: boolean },
-): Promise<VerifyResult> {
+export async function verify(context: Context, options: VerifyOptions): Promise<VerifyResult> {
   const { config } = context
   const folder = await readMigrationFolder(config.migrationsDir)
   const { loaded, problems } = await inspectMigrations(folder.files)
-  const target = isTargetWanted ? await readTarget(context) : undefined
-  const fileFindings = [...folder.problems, ...problems].map(asFinding('file'))
-  const historyFindings = isTargetWanted ? compareWithHistory(folder, target) : []
-  const checked =
-    fileFindings.length > 0
-      ? { findings: [], proofs: [] }
-      : await interruptible(context, (running) => replay(running, loaded, target))
-  return {
-    database: isTargetWanted ? config.target.database : undefined,
-    findings: [...fileFindings, ...historyFindings, ...checked.findings],
-    proved: checked.proofs.filter(({ flaw, irreversible }) => !flaw && irreversible === undefined)
-      .length,
-    irreversible: checked.proofs.flatMap(({ name, irreversible }) =>
-      irreversible === undefined ? [] : [{ name, reason: irreversible }],
-    ),
-  }
+  const fileFindings = distinct([...folder.problems, ...problems]).map(asFinding('file'))
+  const usable = usableOf(folder.files, loaded)
+  // The target may be on the embedded server too: that stays as it was found.
+  return withEmbeddedAsItWas(config, async () => {
+    const target = options.isTargetWanted ? await readTarget(context) : undefined
+    const entries = entriesOf(folder.files, target)
+    const replayed = await interruptible(context, (running) =>
+      replay(running, usable, { ...options, target, entries, total: folder.files.length }),
+    )
+    const { proofs } = replayed
+    return {
+      database: options.isTargetWanted ? config.target.database : undefined,
+      findings: [
+        ...fileFindings,
+        ...(options.isTargetWanted ? historyFindings(config.target.database, target, entries) : []),
+        ...replayed.findings,
+      ],
+      proved: proofs.filter(({ flaw, irreversible }) => !flaw && irreversible === undefined).length,
+      irreversible: proofs.flatMap(({ name, irreversible: reason }) =>
+        reason === undefined ? [] : [{ name, reason }],
+      ),
+      types: replayed.types,
+      unchecked: replayed.unchecked,
+    }
+  })
+}
+
+/** In order of number, up to the first that can’t be loaded: what comes after that may need it. */
+function usableOf(
+  files: readonly MigrationFile[],
+  loaded: readonly LoadedMigration[],
+): readonly LoadedMigration[] {
+  const byPath = new Map(loaded.map((migration) => [migration.file.path, migration]))
+  const broken = files.findIndex(({ path }) => !byPath.has(path))
+  return files
+    .slice(0, broken === -1 ? files.length : broken)
+    .flatMap(({ path }) => byPath.get(path) ?? [])
 }
 
 /** Undefined where there is no such database yet. */
 async function readTarget({ config, report }: Context): Promise<Target | undefined> {
   try {
     return await withDatabase(config, report, { createIfMissing: false }, async (database) => {
-      const { rows } = await database.client.query<{ name: string }>(
-        `select rolname as name from pg_roles where rolname !~ '^pg_'`,
-      )
+      const isRunning = await isLockHeld(database)
+      if (isRunning) {
+        report({
+          type: 'warning',
+          message: `a runner is at work on ${database.name}: what it has half done may show`,
+          hint: 'Run verify again once it has ended.',
+        })
+      }
       return {
-        database: database.name,
         history: await readHistory(database),
+        isRunning,
         catalog: await readCatalog(database),
+        schema: database.schema,
         origin: new Set(await readOrigin(database)),
-        scratch: { schema: database.schema, roles: rows.map(({ name }) => name) },
-        serverVersion: database.serverVersion,
+        scratch: await scratchWishOf(database),
       }
     })
   } catch (error) {
-    if (!(error instanceof MigrationError) || error.code !== 'database_missing') throw error
-    report({ type: 'warning', message: error.message, hint: error.hint })
-    return undefined
+    if (error instanceof MigrationError && error.code === 'database_missing') return undefined
+    throw error
   }
 }
 
-function compareWithHistory(
-  { files }: MigrationFolder,
+function entriesOf(
+  files: readonly MigrationFile[],
   target: Target | undefined,
-): readonly Finding[] {
+): readonly MigrationEntry[] {
   const { applied = [], attempts = [] } = target?.history ?? {}
-  const entries = compareHistory(files, applied, attempts)
+  return compareHistory(files, applied, attempts).map((entry) =>
+    entry.state === 'interrupted' && target?.isRunning === true
+      ? { ...entry, state: 'running' as const }
+      : entry,
+  )
+}
+
+function historyFindings(
+  name: string,
+  target: Target | undefined,
+  entries: readonly MigrationEntry[],
+): readonly Finding[] {
+  if (target === undefined) {
+    return [
+      {
+        kind: 'pending',
+        message: `there is no database ${name} yet`,
+        hint: 'Create it and apply all migrations: federation-migrate up',
+        details: [],
+      },
+    ]
+  }
   const disagreements = [...historyProblems(entries), ...retryableProblems(entries)].map(
-    ({ name, ...problem }) => ({ ...asFinding('history')(problem), migration: name }),
+    ({ name: migration, ...problem }) => ({ ...asFinding('history')(problem), migration }),
   )
   const pending = entries
     .filter(({ state }) => state === 'pending')
-    .map(({ name }): Finding => ({
+    .map(({ name: migration }): Finding => ({
       kind: 'pending',
-      migration: name,
-      message: `${name} is not applied`,
-      hint: 'Apply it: federation-migrate up',
+      migration,
+      message: `${migration} is not applied`,
+      hint: 'Apply what is pending: federation-migrate up',
       details: [],
     }))
   return [...disagreements, ...pending]
 }
 
+interface ReplayFacts extends VerifyOptions {
+  /** Undefined where there is none, or none is wanted. */
+  readonly target: Target | undefined
+  readonly entries: readonly MigrationEntry[]
+  /** How many migrations there are, usable or not. */
+  readonly total: number
+}
+
+interface Replayed {
+  readonly findings: readonly Finding[]
+  readonly proofs: readonly Proof[]
+  readonly types: VerifyResult['types']
+  readonly unchecked: readonly string[]
+}
+
 async function replay(
   context: RunContext,
   loaded: readonly LoadedMigration[],
-  target: Target | undefined,
-): Promise<{ readonly findings: readonly Finding[]; readonly proofs: readonly Proof[] }> {
+  facts: ReplayFacts,
+): Promise<Replayed> {
   const { config, report } = context
+  const { target, entries, isTypesWanted, total } = facts
   return withScratchServer(config, report, target?.scratch ?? PLAIN_SCRATCH, async (server) => {
-    if (target !== undefined) warnOfVersion(server.version, target.serverVersion, report)
     const { base, proofs, end } = await proveMigrations(context, server, loaded, {
       onStep: (name, position) => {
-        report({ type: 'proving', name, position, total: loaded.length })
+        report({ type: 'proving', name, position, total })
       },
-      atEnd: async (database) => ({ stale: await findStaleTypes(database, config.generatedDir) }),
+      atEnd: async (database) => ({
+        stale: isTypesWanted ? await findStaleTypes(database, config.generatedDir) : undefined,
+      }),
     }).finally(() => {
       report({ type: 'proving-ended' })
     })
-    const flaws = proofs.flatMap((proof) => flawFinding(proof) ?? [])
-    const drift = target === undefined ? [] : findDrift(target, base, proofs)
-    const types = end?.stale === undefined ? [] : [staleFinding(end.stale)]
-    return { findings: [...flaws, ...drift, ...types], proofs }
+    const drift =
+      target && (await findDrift(context, server, loaded, target, entries, base, proofs))
+    const isTypesSeen = isTypesWanted && end !== undefined && loaded.length === total
+    const stale = isTypesSeen ? end.stale : undefined
+    const untried = total - proofs.length
+    return {
+      findings: [
+        ...proofs.flatMap((proof) => flawFinding(proof) ?? []),
+        ...(drift ?? []),
+        ...(stale === undefined ? [] : [staleFinding(stale, config.root)]),
+      ],
+      proofs,
+      types: !isTypesSeen ? 'unchecked' : stale === undefined ? 'fresh' : 'stale',
+      unchecked: [
+        ...(untried === 0 ? [] : [untried === 1 ? '1 migration' : `${untried} migrations`]),
+        ...(target !== undefined && drift === undefined ? ['the live schema'] : []),
+        ...(isTypesWanted && !isTypesSeen ? ['the generated types'] : []),
+      ],
+    }
   })
 }
 
-const majorOf = (version: number): number => Math.floor(version / 10_000)
-
-function warnOfVersion(scratch: number, target: number, report: Report): void {
-  if (majorOf(scratch) === majorOf(target)) return
-  report({
-    type: 'warning',
-    message: `the scratch server is PostgreSQL ${majorOf(scratch)}, the target ${majorOf(target)}`,
-    hint: `To compare alike, name a server of version ${majorOf(target)}: SCRATCH_DATABASE_URL=postgres://…`,
-  })
-}
-
-/** The live schema against what its applied migrations make; none where that is not known. */
-function findDrift(
-  { history, catalog, origin }: Target,
+/** The live schema against what its applied migrations make; undefined where that is not known. */
+async function findDrift(
+  context: RunContext,
+  server: ScratchServer,
+  loaded: readonly LoadedMigration[],
+  { history, catalog, origin, schema }: Target,
+  entries: readonly MigrationEntry[],
   base: Catalog,
   proofs: readonly Proof[],
-): readonly Finding[] {
-  const applied = new Set(history.applied.map(({ name }) => name))
-  const last = proofs.findLastIndex(({ name }) => applied.has(name))
-  const expected = last === -1 ? base : proofs[last]?.catalog
-  if (expected === undefined) return []
-  const changes = diffCatalogs(expected, catalog)
-  return driftFindings(changes, originsOf(proofs.slice(0, last + 1)), origin)
+): Promise<readonly Finding[] | undefined> {
+  const appliedNames = new Set(history.applied.map(({ name }) => name))
+  const isApplied = ({ name }: { readonly name: string }): boolean => appliedNames.has(name)
+  const applied = entries.filter((entry) => 'file' in entry && isApplied(entry))
+  const appliedProofs = proofs.filter((proof) => proof.catalog !== undefined && isApplied(proof))
+  if (appliedProofs.length < applied.length) return undefined
+  // Where one before them is not applied, the schema after the last of them is none of theirs.
+  const isInOrder = proofs.slice(0, applied.length).every(isApplied)
+  const expected = isInOrder
+    ? (appliedProofs.at(-1)?.catalog ?? base)
+    : await replayMigrations(
+        context,
+        server,
+        loaded.filter(({ file }) => isApplied(file)),
+      )
+  if (expected === undefined) return undefined
+  const halfDone = entries.filter(({ state }) => state === 'interrupted' || state === 'running')
+  return driftFindings(diffCatalogs(expected, catalog), {
+    applied: originsOf(appliedProofs),
+    unapplied: originsOf(proofs.filter((proof) => !isApplied(proof))),
+    halfDone: new Set(halfDone.map(({ name }) => name)),
+    before: origin,
+    schema,
+  })
 }
 
-function staleFinding({ file, changes }: StaleTypes): Finding {
+function staleFinding({ file, isMissing, changes }: StaleTypes, root: string): Finding {
+  const name = relative(root, file)
   return {
     kind: 'types',
-    message: `${basename(file)} is not what the migrations give`,
-    hint: 'Apply them all, and commit what that writes: federation-migrate up',
-    details: changes,
+    message: isMissing ? `${name} is not there` : `${name} is not what the migrations give`,
+    hint: 'Apply all migrations, and commit what that writes: federation-migrate up',
+    details: isMissing ? [] : changes.length > 0 ? changes : ['only comments or other text differ'],
   }
 }
 
 function asFinding(kind: FindingKind): (problem: Problem) => Finding {
-  return ({ message, hint }) => ({ kind, message, hint, details: [] })
+  // Of a line that is empty esbuild shows just that.
+  return ({ message, hint }) => ({
+    kind,
+    message,
+    hint: hint === '' ? undefined : hint,
+    details: [],
+  })
+}
+
+/** What two checks found alike is told once. */
+function distinct(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [problem.message, problem])).values()]
 }

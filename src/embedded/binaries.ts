@@ -10,6 +10,8 @@ import { MigrationError } from '../errors.ts'
 export interface Binaries {
   readonly initdb: string
   readonly postgres: string
+  /** Their major version. */
+  readonly major: number
 }
 
 const PLATFORM = `${process.platform}-${process.arch}`
@@ -21,18 +23,23 @@ const SHELL_SYNTAX = /["$`\\]/
  * PostgreSQL's programs from the npm package, complete and such that the account (or we) can run them: where the
  * package lies if that will do, else in a copy outside the checkout.
  *
+ * @param native the package's programs, where it is another package than the one that is installed
  * @throws MigrationError embedded_failed where there is no package for the platform, or nothing can be run
  */
-export async function findBinaries(account: Account | undefined): Promise<Binaries> {
-  const packaged = await packagedNative()
-  if ((await isQuotable(packaged)) && (await isUsable(packaged, account))) return programs(packaged)
-  const manifest = await readFile(join(packaged, '../package.json'), 'utf8')
-  const { version } = JSON.parse(manifest) as { version: string }
+export async function findBinaries(
+  account: Account | undefined,
+  native?: string,
+): Promise<Binaries> {
+  const packaged = native ?? (await packagedNative())
+  const version = await packagedVersion(packaged)
+  const major = Number.parseInt(version, 10)
+  const binaries = (place: string): Binaries => ({ ...programs(place), major })
+  if ((await isQuotable(packaged)) && (await isUsable(packaged, account))) return binaries(packaged)
   for await (const directory of ownDirectories()) {
     if (!(await isQuotable(directory))) continue
     const copy = join(directory, `${version}-${PLATFORM}`)
     if (!(await exists(copy))) await copyNative(packaged, copy)
-    if (await isUsable(copy, account)) return programs(copy)
+    if (await isUsable(copy, account)) return binaries(copy)
   }
   throw cannotRun([packaged])
 }
@@ -44,7 +51,17 @@ function cannotRun(details: readonly string[]): MigrationError {
   })
 }
 
-function programs(native: string): Binaries {
+/** The major version of the programs that are installed with this package. */
+export async function packagedMajor(): Promise<number> {
+  return Number.parseInt(await packagedVersion(await packagedNative()), 10)
+}
+
+async function packagedVersion(native: string): Promise<string> {
+  const manifest = await readFile(join(native, '../package.json'), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}
+
+function programs(native: string): Omit<Binaries, 'major'> {
   return { initdb: join(native, 'bin/initdb'), postgres: join(native, 'bin/postgres') }
 }
 

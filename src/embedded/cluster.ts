@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
 import {
   chmod,
   chown,
@@ -101,10 +102,12 @@ export async function isInitialized(cluster: Cluster): Promise<boolean> {
   return exists(join(cluster.dataDir, 'PG_VERSION'))
 }
 
+/** The first version that has locales of its own. */
+const BUILTIN_LOCALES = 17
+
 /** Makes the data directory in one step; another command's that comes first stays. */
 export async function initialize(cluster: Cluster, binaries: Binaries): Promise<void> {
   const { dataDir, account } = cluster
-  const port = await freePort()
   await withStaging(dirname(dataDir), async (staging) => {
     const passwordFile = join(staging, 'password')
     await writeFile(passwordFile, 'postgres\n', { mode: 0o600 })
@@ -119,20 +122,38 @@ export async function initialize(cluster: Cluster, binaries: Binaries): Promise<
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
+      ...(binaries.major < BUILTIN_LOCALES
+        ? []
+        : ['--locale-provider=builtin', '--builtin-locale=C.UTF-8']),
       // The operating system's own C.UTF-8 is not on every machine.
       '--locale=C',
       '--no-instructions',
-      `--set=port=${port}`,
-      '--set=listen_addresses=127.0.0.1',
-      '--set=unix_socket_directories=',
-      '--set=timezone=UTC',
-      '--set=log_timezone=UTC',
     ])
     if (!outcome.ok) throw initdbFailure(outcome.output)
+    await configure(join(made, 'postgresql.conf'), {
+      port: await freePort(),
+      listen_addresses: "'127.0.0.1'",
+      unix_socket_directories: "''",
+      timezone: "'UTC'",
+      log_timezone: "'UTC'",
+    })
     await publish(made, dataDir)
   })
+}
+
+/** Adds to the settings: initdb itself takes them only since version 16. */
+async function configure(
+  path: string,
+  settings: Readonly<Record<string, string | number>>,
+): Promise<void> {
+  const { O_WRONLY, O_APPEND, O_NOFOLLOW } = constants
+  const file = await open(path, O_WRONLY | O_APPEND | O_NOFOLLOW)
+  try {
+    const lines = Object.entries(settings).map(([name, value]) => `${name} = ${value}\n`)
+    await file.writeFile(lines.join(''))
+  } finally {
+    await file.close()
+  }
 }
 
 function initdbFailure(output: string): MigrationError {

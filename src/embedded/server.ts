@@ -52,15 +52,20 @@ export async function runningServer(root: string): Promise<EmbeddedServer | unde
  * May be called at the same time by any number of commands: PostgreSQL's own lock on the data directory decides.
  *
  * @param root the directory with package.json
+ * @param native PostgreSQL's programs, where they are of another package than the one that is installed
  * @throws MigrationError embedded_failed
  */
-export async function startServer(root: string, report: Report): Promise<EmbeddedServer> {
+export async function startServer(
+  root: string,
+  report: Report,
+  native?: string,
+): Promise<EmbeddedServer> {
   return explained(async () => {
     const running = await livingPostmaster(dataDirOf(root))
     if (running?.status === 'ready') return serverAt(running)
     const startedAt = performance.now()
     const cluster = await locateCluster(root)
-    const binaries = await findBinaries(cluster.account)
+    const binaries = await findBinaries(cluster.account, native)
     const firstTime = !(await isInitialized(cluster))
     report({ type: 'server-starting', dataDir: cluster.dataDir, firstTime })
     if (firstTime) await initialize(cluster, binaries)

@@ -192,6 +192,33 @@ describe('createProgress', () => {
       ])
     })
 
+    it('tells a log every ten seconds which migration is tried', () => {
+      const { parts, report } = start(false)
+      for (let position = 1; position <= 25; position++) {
+        report({ type: 'proving', name: `${position}_a`, position, total: 25 })
+        pass(1)
+      }
+      report({ type: 'proving-ended' })
+      pass(20)
+      expect(parts).to.deep.equal([
+        'Trying 10 of 25, 10_a … 10.0 s\n',
+        'Trying 20 of 25, 20_a … 20.0 s\n',
+      ])
+    })
+
+    it('shows on a terminal which migration is tried, and erases that', () => {
+      const { parts, report } = start(true)
+      report({ type: 'proving', name: '001_a', position: 1, total: 2 })
+      report({ type: 'proving', name: '002_b', position: 2, total: 2 })
+      report({ type: 'proving-ended' })
+      expect(parts.slice(1)).to.deep.equal([
+        ERASED,
+        shown('Trying 1 of 2, 001_a …'),
+        `${ERASED}${shown('Trying 2 of 2, 002_b … 0 ms')}`,
+        ERASED,
+      ])
+    })
+
     it('stops when it is done', () => {
       const { parts, report } = start(true)
       report(FINISHED)

@@ -10,6 +10,7 @@ import {
   renderStatus,
   renderStop,
   renderUp,
+  renderVerify,
   type View,
 } from '../../src/render.ts'
 import { compareHistory, historyProblems } from '../../src/state.ts'
@@ -208,6 +209,57 @@ describe('renderClean', () => {
 Dropped 1 object of app with all data.
 Kept, since another role owns it: extension pgcrypto, schema audit
 Applied 2 migrations in 1.5 s.
+`)
+  })
+})
+
+describe('renderVerify', () => {
+  const RESULT = {
+    database: 'app',
+    findings: [],
+    proved: 1,
+    irreversible: [{ name: '002_b', reason: 'rows are gone' }],
+    types: 'fresh',
+    unchecked: [],
+  } as const
+
+  it('says that all is well', () => {
+    expect(colours(renderVerify(COLOUR, RESULT))).to
+      .equal(`<green>All is well: 1 migration applied, undone and applied again; app is what they make; the types are fresh.</>
+<dim>  002_b can’t be undone: rows are gone</>
+`)
+  })
+
+  it('says nothing of what was not looked at', () => {
+    const result = { ...RESULT, database: undefined, types: 'unchecked', irreversible: [] } as const
+    expect(renderVerify(PLAIN, result)).to.equal(
+      'All is well: 1 migration applied, undone and applied again.\n',
+    )
+  })
+
+  it('gives a remedy once to what has the same', () => {
+    const pending = (name: string) =>
+      ({ kind: 'pending', message: `${name} is not applied`, hint: 'up', details: [] }) as const
+    const drift = {
+      kind: 'drift',
+      message: 'a differs',
+      hint: 'change',
+      details: ['- 1', '+ 2'],
+    } as const
+    const file = { kind: 'file', message: 'broken', details: [] } as const
+    const findings = [file, pending('001_a'), drift, pending('003_c')]
+    const result = { ...RESULT, findings, unchecked: ['2 migrations', 'the live schema'] }
+    expect(colours(renderVerify(COLOUR, result))).to.equal(`<red>✗</> broken
+<red>✗</> 001_a is not applied
+<red>✗</> 003_c is not applied
+  <cyan>up</>
+<red>✗</> a differs
+    - 1
+    + 2
+  <cyan>change</>
+
+<red>4 findings</>; 1 migration applied, undone and applied again; not looked at: 2 migrations, the live schema.
+<dim>  002_b can’t be undone: rows are gone</>
 `)
   })
 })

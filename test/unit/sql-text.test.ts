@@ -161,6 +161,25 @@ describe('transactionBreach', () => {
   }
 
   for (const statement of [
+    "select set_config('search_path', 'app', false)",
+    "SELECT pg_catalog.Set_Config('search_path', '', false)",
+    "select set_config('role', lower('ADA'), $1)",
+    "select set_config('a.b', 'x', true), set_config('a.c', 'y', false)",
+    "with s as (select set_config('a.b', coalesce(null, 'x'), 1 = 1)) select * from s",
+  ]) {
+    it(`refuses ${JSON.stringify(statement)}, which would outlast the migration`, () => {
+      expect(transactionBreach(statement)).to.equal(
+        'set_config() would outlast the migration: its last argument must be true',
+      )
+    })
+  }
+
+  for (const statement of [
+    "select set_config('search_path', 'app', true)",
+    "select set_config('a.b', concat('x', ', y'), TRUE), 1",
+    "select 'set_config(a, b, false)'",
+    'select set_config from settings',
+    "create function f() returns text begin atomic select set_config('a.b', 'x', false); end",
     'savepoint a',
     'release savepoint a',
     'rollback to a',

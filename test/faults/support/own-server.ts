@@ -26,9 +26,11 @@ export interface OwnServer {
   dispose(): Promise<void>
 }
 
+type Programs = Pick<Binaries, 'initdb' | 'postgres'>
+
 /** Makes and starts one, from the programs that are put into its folder, or from the embedded server's own. */
 export async function startOwnServer(
-  putPrograms?: (folder: string) => Promise<Binaries>,
+  putPrograms?: (folder: string) => Promise<Programs>,
 ): Promise<OwnServer> {
   const folder = await mkdtemp(join(tmpdir(), 'federation-migrate-faults-'))
   const data = join(folder, 'data')

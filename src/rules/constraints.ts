@@ -1,0 +1,191 @@
+import {
+  alterationsInUse,
+  constraintsAddedInUse,
+  constraintText,
+  plainColumnText,
+} from './alterations.ts'
+import { identifier, joinName, tableIdentifier } from './identifier.ts'
+import { type MigrationCode, NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
+import type { Rule } from './rule.ts'
+import { identityOf, isHeavy, lockPhrase, strings, type TableName } from './scene.ts'
+
+const addCheck: Rule = {
+  id: 'check-scans-under-lock',
+  level: 'dangerous',
+  what: 'a CHECK added to a table in use without NOT VALID',
+  why: 'It holds ACCESS EXCLUSIVE while it reads all rows: nobody can even read. Dangerous, as the wait grows with the table.',
+  hint: 'Add it NOT VALID: new rows are checked from then on. VALIDATE it in the next migration: reads and writes go on meanwhile.',
+  example: ['alter table visits add constraint visits_duration_check check (duration > 0)'],
+  find: (scene) =>
+    constraintsAddedInUse(scene, 'CONSTR_CHECK').flatMap(({ table, constraint, column }) => {
+      if (constraint.skip_validation === true) return []
+      if (!isHeavy(scene, 'isScanned', 'isRewritten')) return []
+      const { sql } = scene.statement
+      const name =
+        constraint.conname ??
+        joinName(table.name, ...(column === undefined ? [] : [column.name]), 'check')
+      const text = constraintText(sql, constraint, column).replace(NAME_OF_CONSTRAINT, '')
+      const alter = `alter table ${tableIdentifier(table)}`
+      const add = `add constraint ${identifier(name)} ${text} not valid`
+      const drop = `drop constraint ${identifier(name)}`
+      return [
+        {
+          table: identityOf(scene, table),
+          message: `check ${name} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while all rows are read`,
+          instead: printMigrations(
+            column === undefined
+              ? { up: [run(`${alter} ${add}`)], down: [run(`${alter} ${drop}`)] }
+              : {
+                  up: [run(`${alter} add column ${plainColumnText(sql, column)}, ${add}`)],
+                  down: [run(`${alter} drop column ${identifier(column.name)}`)],
+                },
+            {
+              up: [run(`${alter} validate constraint ${identifier(name)}`)],
+              down: [run(`${alter} ${drop}, ${add}`)],
+            },
+          ),
+        },
+      ]
+    }),
+}
+
+const setNotNull: Rule = {
+  id: 'set-not-null-scans-under-lock',
+  level: 'dangerous',
+  what: 'SET NOT NULL on a table in use, where no CHECK proves it',
+  why: 'It holds ACCESS EXCLUSIVE while it reads all rows: nobody can even read. Dangerous, as the wait grows with the table.',
+  hint: 'Let a CHECK prove it first: it is validated while reads and writes go on, and SET NOT NULL then reads nothing. From PostgreSQL 18 also: add constraint … not null … not valid, then validate.',
+  example: ['alter table visits alter column status set not null'],
+  find: (scene) =>
+    alterationsInUse(scene).flatMap(({ table, command }) => {
+      if (command.subtype !== 'AT_SetNotNull') return []
+      if (!isHeavy(scene, 'isScanned', 'isRewritten')) return []
+      const column = command.name ?? ''
+      return [
+        {
+          table: identityOf(scene, table),
+          message: `set not null on ${column} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while all rows are read`,
+          instead: printMigrations(...setNotNullMigrations(table, column)),
+        },
+      ]
+    }),
+}
+
+const addUnique: Rule = {
+  id: 'unique-builds-index-under-lock',
+  level: 'dangerous',
+  what: 'a unique constraint or primary key added to a table in use without USING INDEX',
+  why: 'It holds ACCESS EXCLUSIVE while it builds its index: nobody can even read. Dangerous, as the wait grows with the table.',
+  hint: 'Build the unique index CONCURRENTLY, then make it the constraint: that takes a moment. The columns of a primary key must be NOT NULL before, or it reads all rows.',
+  example: ['alter table patients add constraint patients_mrn_key unique (mrn)'],
+  find: (scene) =>
+    constraintsAddedInUse(scene, 'CONSTR_UNIQUE', 'CONSTR_PRIMARY').flatMap(
+      ({ table, constraint, column }) => {
+        if (constraint.indexname !== undefined) return []
+        const isPrimary = constraint.contype === 'CONSTR_PRIMARY'
+        const columns = column === undefined ? strings(constraint.keys) : [column.name]
+        const name =
+          constraint.conname ??
+          (isPrimary ? joinName(table.name, 'pkey') : joinName(table.name, ...columns, 'key'))
+        const alter = `alter table ${tableIdentifier(table)}`
+        const kind = isPrimary ? 'primary key' : 'unique'
+        const nulls = constraint.nulls_not_distinct === true ? ' nulls not distinct' : ''
+        const including = strings(constraint.including).map(identifier).join(', ')
+        const include = including === '' ? '' : ` include (${including})`
+        const index = `create unique index concurrently if not exists ${identifier(name)} on ${tableIdentifier(table)} (${columns.map(identifier).join(', ')})${include}${nulls}`
+        const deferral =
+          constraint.initdeferred === true
+            ? ' deferrable initially deferred'
+            : constraint.deferrable === true
+              ? ' deferrable'
+              : ''
+        const migrations: readonly MigrationCode[] = [
+          ...(column === undefined
+            ? []
+            : [
+                {
+                  up: [run(`${alter} add column ${plainColumnText(scene.statement.sql, column)}`)],
+                  down: [run(`${alter} drop column ${identifier(column.name)}`)],
+                },
+              ]),
+          {
+            config: NO_TRANSACTION,
+            up: [
+              run(index),
+              run(
+                `${alter} add constraint ${identifier(name)} ${kind} using index ${identifier(name)}${deferral}`,
+              ),
+            ],
+            down: [run(`${alter} drop constraint ${identifier(name)}`)],
+          },
+        ]
+        return [
+          {
+            table: identityOf(scene, table),
+            message: `${kind} ${name} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while its index is built`,
+            instead: printMigrations(...migrations),
+          },
+        ]
+      },
+    ),
+}
+
+const addExclusion: Rule = {
+  id: 'exclusion-builds-index-under-lock',
+  level: 'dangerous',
+  what: 'an EXCLUDE constraint added to a table in use',
+  why: 'It holds ACCESS EXCLUSIVE while it builds its index, and there is no way to build that one CONCURRENTLY. Dangerous, as the wait grows with the table.',
+  hint: 'Only on a new table: make one with the constraint, copy in batches while a trigger keeps both in step, then let readers move.',
+  example: [
+    'alter table bookings add constraint bookings_no_overlap exclude using gist (during with &&)',
+  ],
+  find: (scene) =>
+    constraintsAddedInUse(scene, 'CONSTR_EXCLUSION').map(({ table, constraint, column }) => {
+      const fresh: TableName = { schema: table.schema, name: joinName(table.name, 'new') }
+      const text = constraintText(scene.statement.sql, constraint, column).replace(
+        NAME_OF_CONSTRAINT,
+        '',
+      )
+      const name = constraint.conname ?? joinName(table.name, 'excl')
+      const old = tableIdentifier(table)
+      return {
+        table: identityOf(scene, table),
+        message: `exclude constraint ${name} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while its index is built`,
+        hint: `Only on a new table: make ${fresh.name} with the constraint, let the application write ${table.name} and ${fresh.name}, copy the rows in batches, then let it read ${fresh.name}; drop ${table.name} in a later release.`,
+        instead: printMigrations({
+          up: [
+            run(`create table ${tableIdentifier(fresh)} (like ${old} including all)`),
+            run(
+              `alter table ${tableIdentifier(fresh)} add constraint ${identifier(joinName(fresh.name, 'excl'))} ${text}`,
+            ),
+          ],
+          down: [run(`drop table ${tableIdentifier(fresh)}`)],
+        }),
+      }
+    }),
+}
+
+export const CONSTRAINT_RULES: readonly Rule[] = [addCheck, setNotNull, addUnique, addExclusion]
+
+const NAME_OF_CONSTRAINT = /^constraint\s+("(?:[^"]|"")*"|\S+)\s+/i
+
+/** The migrations that make a column NOT NULL while its table is in use. */
+export function setNotNullMigrations(
+  table: TableName,
+  column: string,
+): readonly [MigrationCode, MigrationCode] {
+  const alter = `alter table ${tableIdentifier(table)}`
+  const name = identifier(joinName(table.name, column, 'is_set'))
+  const add = `add constraint ${name} check (${identifier(column)} is not null) not valid`
+  return [
+    { up: [run(`${alter} ${add}`)], down: [run(`${alter} drop constraint ${name}`)] },
+    {
+      up: [
+        run(`${alter} validate constraint ${name}`),
+        run(`${alter} alter column ${identifier(column)} set not null`),
+        run(`${alter} drop constraint ${name}`),
+      ],
+      down: [run(`${alter} alter column ${identifier(column)} drop not null, ${add}`)],
+    },
+  ]
+}

@@ -1,0 +1,209 @@
+import type { Node, RangeVar } from 'libpg-query'
+import type { LockMode, MeasuredMigration, TableEffect } from '../measurement.ts'
+import { tokens } from '../sql-text.ts'
+
+/** One statement as it was measured, and its syntax tree. */
+export interface ParsedStatement {
+  /** Its place among the migration’s statements; several have the same where one text held them. */
+  readonly index: number
+  readonly sql: string
+  readonly node: Node
+  readonly effects: readonly TableEffect[]
+}
+
+/** What a rule looks at: a statement, and the migration around it. */
+export interface Scene {
+  readonly statement: ParsedStatement
+  /** Its place in `statements`. */
+  readonly at: number
+  readonly statements: readonly ParsedStatement[]
+  readonly migration: MeasuredMigration
+}
+
+/** A name as it is written. */
+export interface TableName {
+  readonly schema: string | undefined
+  readonly name: string
+}
+
+type KindOf<Tree> = Tree extends unknown ? keyof Tree : never
+type NodeKind = KindOf<Node>
+type Inner<Kind extends NodeKind> = Extract<Node, Readonly<Record<Kind, unknown>>>[Kind]
+
+/** What is in a node of that kind; undefined for a node of another one. */
+export function as<Kind extends NodeKind>(
+  node: Node | undefined,
+  kind: Kind,
+): Inner<Kind> | undefined {
+  return node !== undefined && kind in node
+    ? (node as unknown as Readonly<Record<Kind, Inner<Kind>>>)[kind]
+    : undefined
+}
+
+/** The texts of a list of names. */
+export function strings(nodes: readonly Node[] | undefined): readonly string[] {
+  return (nodes ?? []).map((node) => as(node, 'String')?.sval ?? '')
+}
+
+/** The name in a tree’s reference to a table. */
+export function nameOf(relation: RangeVar | undefined): TableName {
+  return { schema: relation?.schemaname, name: relation?.relname ?? '' }
+}
+
+/** The name in a list of its parts, as DROP has it. */
+export function nameOfParts(parts: readonly string[]): TableName {
+  return { schema: parts.at(-2), name: parts.at(-1) ?? '' }
+}
+
+/** Reads `public.visits` or `"a.b"."c"`. */
+export function parseIdentity(identity: string): TableName {
+  const parts = identity.match(/"(?:[^"]|"")*"|[^."]+/g) ?? []
+  return nameOfParts(
+    parts.map((part) => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part)),
+  )
+}
+
+function isSame(identity: string, { schema, name }: TableName): boolean {
+  const other = parseIdentity(identity)
+  return other.name === name && (schema === undefined || other.schema === schema)
+}
+
+/** What was measured of a table in a statement; undefined where nothing was. */
+export function effectOn(scene: Scene, table: TableName): TableEffect | undefined {
+  return scene.statement.effects.find((effect) => isSame(effect.table, table))
+}
+
+/** A table’s name for people: with its schema where that is known. */
+export function identityOf(scene: Scene, table: TableName): string {
+  const known = scene.statements
+    .flatMap(({ effects }) => effects.map((effect) => effect.table))
+    .concat(scene.migration.newTables)
+    .find((identity) => isSame(identity, table))
+  return known ?? [table.schema, table.name].filter((part) => part !== undefined).join('.')
+}
+
+/** True where the table was there before the migration, so that others may be using it. */
+export function isInUse(scene: Scene, table: TableName): boolean {
+  if (madeBy(scene.statements.slice(0, scene.at), table)) return false
+  if (!isNew(scene.migration, table)) return true
+  // The name’s table is new, but this statement comes before it is made: it means an older one.
+  return madeBy(scene.statements.slice(scene.at + 1), table)
+}
+
+/** True for the identity of a table that the migration made itself. */
+function isNewIdentity(migration: MeasuredMigration, identity: string): boolean {
+  return migration.newTables.includes(identity)
+}
+
+function isNew({ newTables }: MeasuredMigration, table: TableName): boolean {
+  return newTables.some((identity) => isSame(identity, table))
+}
+
+function madeBy(statements: readonly ParsedStatement[], table: TableName): boolean {
+  return statements.some(({ node }) => {
+    const create = as(node, 'CreateStmt')
+    const relation =
+      (create?.if_not_exists === true ? undefined : create?.relation) ??
+      as(node, 'CreateTableAsStmt')?.into?.rel
+    return (
+      relation?.relname === table.name &&
+      (relation.schemaname === undefined ||
+        table.schema === undefined ||
+        relation.schemaname === table.schema)
+    )
+  })
+}
+
+/** The effects on tables that were there before the migration. */
+export function effectsInUse(
+  { effects }: ParsedStatement,
+  migration: MeasuredMigration,
+): readonly TableEffect[] {
+  return effects.filter(({ table }) => !isNewIdentity(migration, table))
+}
+
+/**
+ * True where the statement read or wrote all of a table in use (a partition of it, say), or where nobody
+ * measured whether it does.
+ */
+export function isHeavy({ statement, migration }: Scene, ...works: readonly Work[]): boolean {
+  if (!isMeasured(migration)) return true
+  return effectsInUse(statement, migration).some((effect) => works.some((work) => effect[work]))
+}
+
+type Work = 'isScanned' | 'isRewritten'
+
+/** False where the statements never ran: what they do is only known by their text. */
+export function isMeasured({ statements }: MeasuredMigration): boolean {
+  return statements.some(({ effects }) => effects.length > 0)
+}
+
+/** Locks under which nobody can write, or nobody even read (documentation, table 13.2). */
+export const BLOCKING_LOCKS: ReadonlySet<LockMode> = new Set([
+  'ShareLock',
+  'ShareRowExclusiveLock',
+  'ExclusiveLock',
+  'AccessExclusiveLock',
+])
+
+/** `takes ACCESS EXCLUSIVE on public.visits, which blocks reads and writes`: the measured lock where there is one. */
+export function lockPhrase(scene: Scene, table: TableName, expected: LockMode): string {
+  const lock = effectOn(scene, table)?.lock ?? expected
+  return `takes ${lockName(lock)} on ${identityOf(scene, table)}, which blocks ${BLOCKS[lock]}`
+}
+
+/** As PostgreSQL’s documentation writes it: `ACCESS EXCLUSIVE`. */
+export function lockName(lock: LockMode): string {
+  return lock
+    .replace(/Lock$/, '')
+    .replace(/(?<=[a-z])(?=[A-Z])/g, ' ')
+    .toUpperCase()
+}
+
+/** What of ordinary traffic has to wait. */
+export const BLOCKS: Readonly<Record<LockMode, string>> = {
+  AccessShareLock: 'nothing but DROP and the like',
+  RowShareLock: 'other changes of the schema',
+  RowExclusiveLock: 'other changes of the schema',
+  ShareUpdateExclusiveLock: 'other changes of the schema',
+  ShareLock: 'writes',
+  ShareRowExclusiveLock: 'writes',
+  ExclusiveLock: 'writes',
+  AccessExclusiveLock: 'reads and writes',
+}
+
+/** The place in a text that the parser’s location, in bytes of UTF-8, means. */
+export function indexOfByte(sql: string, location: number): number {
+  return Buffer.from(sql).subarray(0, location).toString().length
+}
+
+/** From the parser’s location to the comma, parenthesis or end that ends the clause. */
+export function clauseAt(sql: string, location: number): string {
+  const start = indexOfByte(sql, location)
+  const rest = sql.slice(start)
+  let depth = 0
+  for (const { text, index } of tokens(rest)) {
+    if (text === '(' || text === '[') depth += 1
+    if (depth === 0 && (text === ',' || text === ';' || text === ')')) {
+      return rest.slice(0, index).trim()
+    }
+    if (text === ')' || text === ']') depth -= 1
+  }
+  return rest.trim().replace(/;$/, '')
+}
+
+/** What lies between two of the parser’s locations; to the end of the clause where there is no second one. */
+export function clauseBetween(sql: string, from: number, to: number | undefined): string {
+  if (to === undefined) return clauseAt(sql, from)
+  return sql.slice(indexOfByte(sql, from), indexOfByte(sql, to)).trim()
+}
+
+/** The tree’s nodes of a kind, wherever in it they stand. */
+export function findAll<Kind extends NodeKind>(tree: unknown, kind: Kind): readonly Inner<Kind>[] {
+  if (Array.isArray(tree)) return tree.flatMap((item) => findAll(item, kind))
+  if (typeof tree !== 'object' || tree === null) return []
+  return Object.entries(tree).flatMap(([key, value]: [string, unknown]) => [
+    ...(key === kind ? [value as Inner<Kind>] : []),
+    ...findAll(value, kind),
+  ])
+}
