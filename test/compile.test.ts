@@ -83,7 +83,7 @@ describe('checkExports', () => {
   ]) {
     it(`refuses config = ${JSON.stringify(config)}`, () => {
       expect(problems({ up: UP, down: UP, config })).to.deep.equal([
-        '001_a.ts exports a config that is not understood | It reads: export const config = { transaction: false, lockTimeoutMs: 500, statementTimeoutMs: 60_000 }, or any of them; times are whole milliseconds, 0 for no limit.',
+        '001_a.ts exports a config that is not understood | It reads: export const config = { transaction: false, lockTimeoutMs: 500, statementTimeoutMs: 60_000, waive: { "rule-name": "why" } }, or any of them; times are whole milliseconds, 0 for no limit; a waiver needs its reason.',
       ])
     })
   }

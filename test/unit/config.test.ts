@@ -50,6 +50,7 @@ describe('configure', () => {
         migrationsDir: '/app/migrations',
         generatedDir: '/app/generated',
         target: { kind: 'embedded', database: 'healthcare_federation' },
+        scratch: undefined,
         connectTimeoutMs: 30_000,
         lockWaitMs: 60_000,
         lockTimeoutMs: 2000,
