@@ -317,6 +317,43 @@ describe('findDangers', () => {
     }
   })
 
+  it('goes by the migration’s own lock timeout', async () => {
+    const measured = await measureStatements(clinic, ['alter table visits add column room text'])
+    expect(await findDangers({ ...measured, lockTimeoutMs: 500 })).to.deep.equal([])
+    const [danger] = await findDangers({ ...measured, lockTimeoutMs: 0 })
+    expect(danger).to.include({ rule: 'lock-timeout-off', statement: 0 })
+  })
+
+  it('lets CONCURRENTLY wait for as long as it takes', async () => {
+    const sql = 'create index concurrently visits_kind on visits (kind)'
+    const migration = { ...unmeasured(false, 'set lock_timeout = 0', sql), lockTimeoutMs: 0 }
+    expect(await findDangers(migration)).to.deep.equal([])
+  })
+
+  it('tells what was measured of a statement that its parser does not know', async () => {
+    const [danger] = await findDangers({
+      ...unmeasured(true),
+      statements: [
+        {
+          sql: 'alter table visits frobnicate',
+          location: undefined,
+          effects: [
+            {
+              table: 'public.visits',
+              lock: 'AccessExclusiveLock',
+              isRewritten: true,
+              isScanned: false,
+              size: undefined,
+            },
+          ],
+        },
+      ],
+    })
+    expect(danger?.message).to.equal(
+      'takes ACCESS EXCLUSIVE on public.visits, which blocks reads and writes, while the table is written anew',
+    )
+  })
+
   it('prints the safe way with the names of the statement, ready to be run', async () => {
     const [danger] = await findDangers(
       await measureStatements(clinic, [
