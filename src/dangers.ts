@@ -46,23 +46,22 @@ function apply(rule: Rule, scene: Scene): readonly Danger[] {
   }))
 }
 
-/** A rule as the documentation tells it. */
-export interface RuleDescription extends Pick<Rule, 'id' | 'level' | 'what' | 'why' | 'hint'> {
-  /** The statements of a migration that it finds. */
-  readonly example: readonly string[]
-  /** False where that one has no transaction. */
-  readonly isExampleInTransaction: boolean
-}
+/** A rule as the documentation tells it; `example` is a migration that it finds, statement by statement. */
+export type RuleDescription = Omit<Rule, 'find'>
 
 /** All rules that `plan` holds a migration against. */
-export const RULES: readonly RuleDescription[] = [...STATEMENT_RULES, MEASURED_RULE].map(
-  ({ id, level, what, why, hint, example, isExampleInTransaction = true }) => ({
-    id,
-    level,
-    what,
-    why,
-    hint,
-    example,
-    isExampleInTransaction,
-  }),
-)
+export const RULES: readonly RuleDescription[] = [...STATEMENT_RULES, MEASURED_RULE]
+
+/**
+ * What is printed instead of a rule’s example; undefined where the rule has words only, or needs what is
+ * measured.
+ */
+export async function exampleInstead(rule: RuleDescription): Promise<string | undefined> {
+  const dangers = await findDangers({
+    name: rule.id,
+    isInTransaction: true,
+    statements: rule.example.map((sql) => ({ sql, location: undefined, effects: [] })),
+    newTables: [],
+  })
+  return dangers.find((danger) => danger.rule === rule.id)?.instead
+}

@@ -6,9 +6,11 @@ import {
   as,
   identityOf,
   isInUse,
+  isMeasured,
   lockPhrase,
   nameOf,
   nameOfParts,
+  parseIdentity,
   type Scene,
   strings,
   type TableName,
@@ -115,6 +117,10 @@ function droppedObjects(scene: Scene): readonly Match[] {
   return (statement.objects ?? []).flatMap((object) => {
     const table = nameOfParts(strings(as(object, 'List')?.items))
     if (!isInUse(scene, table)) return []
+    // IF EXISTS, and nothing was seen of it: it was not there.
+    if (statement.missing_ok === true && isMeasured(scene.migration) && !isSeen(scene, table)) {
+      return []
+    }
     const retired = joinName(table.name, 'retired')
     return [
       {
@@ -125,4 +131,10 @@ function droppedObjects(scene: Scene): readonly Match[] {
       },
     ]
   })
+}
+
+function isSeen({ statements }: Scene, table: TableName): boolean {
+  return statements.some(({ effects }) =>
+    effects.some((effect) => parseIdentity(effect.table).name === table.name),
+  )
 }

@@ -10,12 +10,14 @@ import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import {
   as,
+  BLOCKING_LOCKS,
   effectOn,
   identityOf,
   isInUse,
   lockName,
   lockPhrase,
   nameOf,
+  parseIdentity,
   type Scene,
   strings,
   type TableName,
@@ -37,8 +39,6 @@ const addForeignKey: Rule = {
       if (column?.constraints.some(({ contype }) => contype === 'CONSTR_DEFAULT') === false)
         return []
       const { name, text } = foreignKey(scene, table, constraint, column?.name)
-      const parent = nameOf(constraint.pktable)
-      const lock = lockName(effectOn(scene, parent)?.lock ?? 'ShareRowExclusiveLock')
       const alter = `alter table ${tableIdentifier(table)}`
       const add = `${alter} add ${text} not valid`
       const drop = `${alter} drop constraint ${identifier(name)}`
@@ -46,7 +46,7 @@ const addForeignKey: Rule = {
       return [
         {
           table: identityOf(scene, table),
-          message: `foreign key ${name} ${lockPhrase(scene, table, 'ShareRowExclusiveLock')}, and ${lock} on ${identityOf(scene, parent)}, while all rows are read`,
+          message: `foreign key ${name} ${lockPhrase(scene, table, 'ShareRowExclusiveLock')}${lockOnParent(scene, nameOf(constraint.pktable))}, while all rows are read`,
           instead: printMigrations(
             column === undefined
               ? { up: [run(add)], down: [run(drop)] }
@@ -139,6 +139,13 @@ function foreignKey(
   return { name, text: `constraint ${identifier(name)} ${keys}${text}` }
 }
 
+/** Nothing where the other table is new, or where the transaction had locked it so before. */
+function lockOnParent(scene: Scene, parent: TableName): string {
+  if (!isInUse(scene, parent)) return ''
+  const lock = effectOn(scene, parent)?.lock ?? 'ShareRowExclusiveLock'
+  return BLOCKING_LOCKS.has(lock) ? `, and ${lockName(lock)} on ${identityOf(scene, parent)}` : ''
+}
+
 interface MadeKey {
   readonly table: TableName
   readonly constraint: Constraint
@@ -181,7 +188,7 @@ function isIndexed(
 ): boolean {
   if (migration.unindexedForeignKeys !== undefined) {
     return !migration.unindexedForeignKeys.some(
-      (key) => key.constraint === constraint && key.table.replaceAll('"', '').endsWith(table.name),
+      (key) => key.constraint === constraint && parseIdentity(key.table).name === table.name,
     )
   }
   const covers = (names: readonly (string | undefined)[]): boolean =>

@@ -14,8 +14,6 @@ export interface Rule {
   readonly hint: string
   /** A migration that it finds: its statements. Tests run it; the documentation shows it. */
   readonly example: readonly string[]
-  /** False where the example’s migration has no transaction. */
-  readonly isExampleInTransaction?: boolean
   /** The matches in one statement. */
   readonly find: (scene: Scene) => readonly Match[]
 }

@@ -1,4 +1,4 @@
-import { tokens, transactionBreach } from '../sql-text.ts'
+import { isConcurrent, tokens, transactionBreach } from '../sql-text.ts'
 import { hasUnknownFunction, someRows } from './columns.ts'
 import { identifier, tableIdentifier, withoutQuotes } from './identifier.ts'
 import { NO_TRANSACTION, printMigrations, run, runInBatches } from './kysely-code.ts'
@@ -14,6 +14,7 @@ import {
   isInUse,
   lockName,
   nameOf,
+  parseIdentity,
   type ParsedStatement,
   type Scene,
   strings,
@@ -30,6 +31,7 @@ const noLockTimeout: Rule = {
   find: (scene) => {
     const own = scene.migration.lockTimeoutMs === 0 && scene.at === 0
     if (!own && !turnsLockTimeoutOff(scene)) return []
+    if (isAllConcurrent(scene)) return []
     const rest = scene.statements.filter((_, at) => own || at !== scene.at)
     return [
       {
@@ -191,6 +193,16 @@ function turnsLockTimeoutOff({ statement: { node } }: Scene): boolean {
   })
 }
 
+/** What is CONCURRENTLY waits in nobody’s way. */
+function isAllConcurrent({ statements, migration }: Scene): boolean {
+  return (
+    !migration.isInTransaction &&
+    statements.every(
+      ({ node, sql }) => as(node, 'VariableSetStmt') !== undefined || isConcurrent(sql),
+    )
+  )
+}
+
 function isZero(node: Parameters<typeof as>[0]): boolean {
   const constant = as(node, 'A_Const')
   // The parser leaves a zero out of its message.
@@ -304,7 +316,9 @@ function passOf(statement: ParsedStatement): Pass | undefined {
   const alter = as(statement.node, 'AlterTableStmt')
   if (alter?.objtype !== 'OBJECT_TABLE' || alter.relation?.relname === undefined) return undefined
   const table = nameOf(alter.relation)
-  const effects = statement.effects.filter((effect) => effect.table.endsWith(table.name))
+  const effects = statement.effects.filter(
+    (effect) => parseIdentity(effect.table).name === table.name,
+  )
   if (!effects.some((effect) => effect.isScanned || effect.isRewritten)) return undefined
   const words = [...tokens(statement.sql)]
   const at = words.findIndex(({ text }) => text.replaceAll('"', '') === table.name)

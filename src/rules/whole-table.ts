@@ -61,8 +61,7 @@ const rewriteInPlace: Rule = {
   what: 'VACUUM FULL or CLUSTER of a table in use',
   why: 'It holds ACCESS EXCLUSIVE while it writes the whole table anew. Dangerous, as the wait grows with the table.',
   hint: 'Plain VACUUM makes the space free for new rows and blocks nobody; where the file must shrink, pg_repack does it while the table is in use, outside migrations.',
-  example: ['vacuum full visits'],
-  isExampleInTransaction: false,
+  example: ['cluster visits using visits_pkey'],
   find: (scene) => {
     const vacuum = as(scene.statement.node, 'VacuumStmt')
     const cluster = as(scene.statement.node, 'ClusterStmt')

@@ -1,4 +1,4 @@
-import { CompiledQuery, Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect } from 'kysely'
 import type pg from 'pg'
 import { loadMigrations } from '../../src/compile.ts'
 import {
@@ -29,15 +29,18 @@ export async function measureStatements(
   }
 }
 
-/** The same for a migration’s text, as a module: its `up` is run and committed. */
-export async function measureModule(client: pg.Client, path: string): Promise<MeasuredMigration> {
+/** The same for a migration’s text, as a module: its `up` is run, and its transaction, if it has one, ended so. */
+export async function measureModule(
+  client: pg.Client,
+  path: string,
+  ending: 'commit' | 'rollback',
+): Promise<MeasuredMigration> {
   const [loaded] = await loadMigrations([{ ...migrationFile('001_a'), path }])
   if (loaded === undefined) throw new Error(`${path} is no migration`)
   const { up, transaction } = loaded.module
   const measured: MeasuredStatement[] = []
   const before = await relations(client)
   const query = async (sql: string, values: readonly unknown[] = []): Promise<unknown> => {
-    if (/^(begin|commit)/i.test(sql)) return await client.query(sql)
     if (transaction) {
       let result: unknown
       measured.push(
@@ -69,10 +72,15 @@ export async function measureModule(client: pg.Client, path: string): Promise<Me
       } as unknown as pg.Pool,
     }),
   })
-  if (transaction) await db.executeQuery(CompiledQuery.raw('begin'))
-  await up(db)
+  if (transaction) await client.query('begin')
+  try {
+    await up(db)
+  } catch (error) {
+    await client.query('rollback')
+    throw error
+  }
   const migration = await finish(client, transaction, measured, before)
-  if (transaction) await db.executeQuery(CompiledQuery.raw('commit'))
+  if (transaction) await client.query(ending)
   return migration
 }
 
