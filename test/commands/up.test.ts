@@ -284,7 +284,7 @@ describe('up', () => {
       await write({
         '001_a': migrationSource(
           `await sql\`set local role pg_monitor\`.execute(db)
-           await sql\`select set_config('search_path', 'pg_catalog', false)\`.execute(db)
+           await sql\`do $$ begin perform set_config('search_path', 'pg_catalog', false); end $$\`.execute(db)
            await sql\`create temporary table b (id integer)\`.execute(db)`,
         ),
         '002_b': tableMigration('b'),
