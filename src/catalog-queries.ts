@@ -20,12 +20,16 @@ export function catalogQueries(serverVersion: number): readonly string[] {
     .concat(DEFAULT_PRIVILEGES)
 }
 
-/** Of rows (class, object, sub-object, relation, property, value): the same in words. */
+/**
+ * Of rows (class, object, sub-object, relation, property, value): the same in words. A function that
+ * stands in a list of columns takes half the time of one in FROM.
+ */
 function identified(query: string): string {
-  return `select i.type || ' ' || i.identity as object, nullif(l.relation, 0)::regclass::text as relation, l.property, l.value
-    from (${query} offset 0) as l (classid, objid, objsubid, relation, property, value),
-         pg_identify_object(l.classid, l.objid, l.objsubid) i
-   where l.value is not null and i.identity not like 'pg\\_temp%' and i.identity not like '% on pg\\_temp%'`
+  return `select (i).type || ' ' || (i).identity as object, nullif(relation, 0)::regclass::text as relation, property, value
+    from (select pg_identify_object(classid, objid, objsubid) as i, relation, property, value
+            from (${query} offset 0) as l (classid, objid, objsubid, relation, property, value)
+           where value is not null offset 0) as l
+   where (i).identity not like 'pg\\_temp%' and (i).identity not like '% on pg\\_temp%'`
 }
 
 /** The word for each letter that stands in a column; null for any other. */
@@ -198,7 +202,7 @@ const AGGREGATES = `
          lateral (select case g.aggkind when 'n' then 'r' else 'w' end::"char") as k (modifies)
    where ${isInUserSchema('p.pronamespace')} and ${isOwn('pg_proc', 'p.oid')}`
 
-/** Those of partitions come from their parent's, but each may be disabled by itself. */
+/** Those of partitions come from their parent's, but each may be disabled by itself; version 14 calls them internal. */
 const TRIGGERS = `
   select 'pg_trigger'::regclass, t.oid, 0, c.oid, p.* from pg_trigger t join ${RELATION} c on c.oid = t.tgrelid
     left join pg_trigger parent on parent.oid = t.tgparentid,
@@ -207,7 +211,7 @@ const TRIGGERS = `
       ('firing', case when t.tgenabled is distinct from parent.tgenabled
                   then coalesce(${firingOf('t.tgenabled')}, case when t.tgparentid <> 0 then 'on origin' end) end)
     ) p (property, value)
-   where not t.tgisinternal`
+   where not coalesce(parent.tgisinternal, t.tgisinternal)`
 
 const RULES = `
   select 'pg_rewrite'::regclass, r.oid, 0, c.oid, p.* from pg_rewrite r join ${RELATION} c on c.oid = r.ev_class,
@@ -268,10 +272,11 @@ const EXTENSIONS = `
       select e.extversion from pg_available_extensions v where v.name = e.extname and v.default_version <> e.extversion))
     ) p (property, value)`
 
+/** The locale of ICU stands in the place of the C library’s in version 14. */
 const COLLATIONS = `
   select 'pg_collation'::regclass, c.oid, 0, 0, '', concat_ws(', ', ${wordFor('c.collprovider', PROVIDERS)},
-      'locale ' || coalesce(j.row ->> 'colllocale', j.row ->> 'colliculocale'),
-      'lc_collate ' || c.collcollate, 'lc_ctype ' || c.collctype, 'rules ' || (j.row ->> 'collicurules'),
+      'locale ' || coalesce(j.row ->> 'colllocale', j.row ->> 'colliculocale', case c.collprovider when 'i' then c.collcollate end),
+      case c.collprovider when 'c' then concat('lc_collate ', c.collcollate, ', lc_ctype ', c.collctype) end, 'rules ' || (j.row ->> 'collicurules'),
       case when not c.collisdeterministic then 'not deterministic' end)
     from pg_collation c, lateral (select to_jsonb(c)) as j (row)
    where ${isInUserSchema('c.collnamespace')} and ${isOwn('pg_collation', 'c.oid')}`

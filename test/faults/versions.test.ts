@@ -87,9 +87,12 @@ describe(`faults: other versions${REASON}`, function () {
             ...Object.values(SCHEMA_CHANGES),
             ...later.map(([, list]) => list),
           ].flat()
-          const told: SchemaChange[] = []
-          for (const [what, sql] of changes) told.push([what, sql, ...(await rich.toldOf(sql))])
-          expect(told).to.eql(changes)
+          const different: SchemaChange[] = []
+          for (const [what, sql, ...expected] of changes) {
+            const told = await rich.toldOf(sql)
+            if (told.join() !== expected.join()) different.push([what, sql, ...told])
+          }
+          expect(different).to.eql([])
         })
 
         it('tells nothing of what is no part of a schema', async () => {
