@@ -37,7 +37,7 @@ describe('catalog', () => {
   })
 
   after(async () => {
-    await rich.drop()
+    await (rich as RichDatabase | undefined)?.drop()
     for (const role of CATALOG_ROLES) await queryUrl(serverUrl(), `drop role ${role}`)
   })
 

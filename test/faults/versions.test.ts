@@ -69,7 +69,7 @@ describe(`faults: other versions${REASON}`, function () {
         before(async () => {
           rich = await createRichDatabase(server.url)
         })
-        after(() => rich.drop())
+        after(() => (rich as RichDatabase | undefined)?.drop())
 
         it('describes a schema in the text of the newest version', async () => {
           const newest = await createRichDatabase()

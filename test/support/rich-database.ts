@@ -24,7 +24,13 @@ export async function createRichDatabase(server = serverUrl()): Promise<RichData
   const database = await createTestDatabase('template1', server)
   await database.query(MAKE_ROLES)
   const client = await connectTo(database.url)
-  for (const statement of RICH_SCHEMA) await client.query(statement)
+  try {
+    for (const statement of RICH_SCHEMA) await client.query(statement)
+  } catch (error) {
+    // Or the tests would wait for it to be closed.
+    await client.end()
+    throw error
+  }
   const { rows } = await client.query<{ version: string }>(
     `select current_setting('server_version_num') as version`,
   )

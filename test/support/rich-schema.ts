@@ -51,6 +51,8 @@ export const RICH_SCHEMA: readonly string[] = [
      for values from ('2026-01-01 00:00+00') to ('2027-01-01 00:00+00')`,
   `create table clinic.readings_2027 (at timestamptz not null, patient_id integer, value numeric)`,
   `create index readings_at on clinic.readings (at)`,
+  `create table clinic.orders (id integer generated always as identity, placed date) partition by range (placed)`,
+  `create table clinic.orders_2026 partition of clinic.orders for values from ('2026-01-01') to ('2027-01-01')`,
   `create table clinic.staff (id integer, name text constraint staff_name check (name <> ''))`,
   `create table clinic.doctors (speciality text) inherits (clinic.staff)`,
   `create table clinic.nurses (id integer, name text constraint staff_name check (name <> ''))`,
@@ -58,11 +60,19 @@ export const RICH_SCHEMA: readonly string[] = [
   `create view clinic.adults as select id, name, born from clinic.patients where born < '2008-01-01'`,
   `create view clinic.adult_names as
      select name from clinic.adults a where exists (select from clinic.visits where patient_id = a.id)`,
+  `create view clinic.years as
+     select extract(year from p.born) as year, count(*) as patients from clinic.patients p group by 1 order by 1`,
+  `create view clinic.everybody as select id, name from clinic.staff union select id, name from clinic.patients`,
+  `create view clinic.planned as
+     select v.id, p.name from clinic.visits v join clinic.patients p on p.id = v.patient_id where v.status = 'planned'`,
+  `create recursive view clinic.numbers (n) as values (1) union all select n + 1 from numbers where n < 9`,
   `create materialized view clinic.counts as select severity, count(*) as patients from clinic.patients group by severity`,
   `create unique index counts_severity on clinic.counts (severity)`,
   `create function clinic.touch() returns trigger language plpgsql as $$ begin return new; end $$`,
   `create function clinic.age(born date, today date default '2026-11-22') returns integer
      language sql stable as $$ select extract(year from age(today, born))::integer $$`,
+  `create function clinic.visits_of(patient integer) returns bigint language sql stable
+     begin atomic select count(*) from clinic.visits where patient_id = patient; end`,
   `create procedure clinic.tidy() language sql as 'delete from clinic.scratch'`,
   `create aggregate clinic.total(integer) (sfunc = int4pl, stype = integer)`,
   `create trigger touch before update on clinic.patients for each row execute function clinic.touch()`,
