@@ -8,39 +8,76 @@ import { OWN_TABLES } from './migration.ts'
  */
 export function catalogQueries(serverVersion: number): readonly string[] {
   const publications = serverVersion >= 150000 ? PUBLICATIONS : PUBLICATIONS_14
+  const columns = columnsOf(serverVersion >= 170000)
   return [
-    ...[SCHEMAS, RELATIONS, COLUMNS, CONSTRAINTS, INDEXES, SEQUENCES, FUNCTIONS, AGGREGATES],
+    ...[SCHEMAS, RELATIONS, columns, CONSTRAINTS, INDEXES, SEQUENCES, FUNCTIONS, AGGREGATES],
     ...[TRIGGERS, RULES, POLICIES, TYPES, DOMAINS, EXTENSIONS, COLLATIONS, CONVERSIONS],
     ...[OPERATORS, OPERATOR_FAMILIES, OPERATOR_CLASSES, TEXT_SEARCH, STATISTICS, CASTS, LANGUAGES],
-    ...[ACCESS_METHODS, EVENT_TRIGGERS, FOREIGN_DATA, publications, COMMENTS, GRANTS],
+    ...[ACCESS_METHODS, EVENT_TRIGGERS, FOREIGN_DATA, publications, SUBSCRIPTIONS],
+    ...[DEPENDENCIES, COMMENTS, GRANTS],
   ]
     .map(identified)
     .concat(DEFAULT_PRIVILEGES)
 }
 
-/** Of rows (class, object, sub-object, relation, property, value): the same in words. */
+/**
+ * Of rows (class, object, sub-object, relation, property, value): the same in words. A function that
+ * stands in a list of columns takes less time than one in FROM.
+ */
 function identified(query: string): string {
-  return `select i.type || ' ' || i.identity as object, nullif(l.relation, 0)::regclass::text as relation, l.property, l.value
-    from (${query} offset 0) as l (classid, objid, objsubid, relation, property, value),
-         pg_identify_object(l.classid, l.objid, l.objsubid) i
-   where l.value is not null and i.identity is not null`
+  return `select (i).type || ' ' || (i).identity as object, nullif(relation, 0)::regclass::text as relation, property, value
+    from (select pg_identify_object(classid, objid, objsubid) as i, relation, property, value
+            from (${query} offset 0) as l (classid, objid, objsubid, relation, property, value)
+           where value is not null offset 0) as l
+   where (i).identity not like 'pg\\_temp%' and (i).identity not like '% on pg\\_temp%'`
 }
+
+/** The word for each letter that stands in a column; null for any other. */
+const wordFor = (column: string, words: Readonly<Record<string, string>>): string =>
+  `case ${column} ${Object.entries(words)
+    .map(([letter, word]) => `when '${letter}' then '${word}'`)
+    .join(' ')} end`
+
+const STORAGE = { p: 'plain', e: 'external', m: 'main', x: 'extended' }
+const COMPRESSION = { p: 'pglz', l: 'lz4' }
+const PARALLEL = { s: 'safe', r: 'restricted' }
+const AGGREGATE_KINDS = { o: 'ordered set', h: 'hypothetical set' }
+const MODIFIES = { r: 'read_only', s: 'shareable', w: 'read_write' }
+const PROVIDERS = { b: 'builtin', c: 'libc', i: 'icu', d: 'default' }
+
+/** Options as text, in an order that does not depend on the database's collation. */
+const optionsOf = (options: string): string =>
+  `case when ${options} <> '{}' then (select string_agg(o, ', ' order by o collate "C") from unnest(${options}) o) end`
+
+/** The same of what lies on another server: what may be a secret is not shown. */
+const foreignOptionsOf = (options: string): string =>
+  `case when ${options} <> '{}' then (
+     select string_agg(case when split_part(o, '=', 1) ~* 'pass|secret|token' then split_part(o, '=', 1) || '=…' else o end, ', '
+              order by o collate "C") from unnest(${options}) o) end`
+
+/*
+ * Conditions as subqueries that stand by themselves: each is run once, and the planner, whose time is the
+ * better part of it all, has fewer tables to put in order than with joins.
+ */
 
 /** True for what belongs to no extension: that comes and goes with it. */
 const isOwn = (catalog: string, oid: string): string =>
-  `not exists (select from pg_depend part
-     where part.classid = '${catalog}'::regclass and part.objid = ${oid} and part.deptype = 'e')`
+  `${oid} not in (select objid from pg_depend where classid = '${catalog}'::regclass and deptype = 'e')`
+
+/** True for what is no part of another object. */
+const comesByItself = (catalog: string, oid: string): string =>
+  `${oid} not in (select objid from pg_depend where classid = '${catalog}'::regclass and deptype = 'i')`
 
 const isInUserSchema = (namespace: string): string =>
-  `${namespace} in (select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema')`
+  `${namespace} = any (array(select oid from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'))`
 
 const names = OWN_TABLES.map((name) => `'${name}'`).join(', ')
 
-/** Tables and what is like them, but for the tables of this tool. */
-export const USER_RELATIONS = `(
-  select c.* from pg_class c
-   where ${isInUserSchema('c.relnamespace')} and ${isOwn('pg_class', 'c.oid')}
-     and c.relname not in (${names}))`
+/** Of a row `c` of pg_class: true for users' tables and what is like them, but for the tables of this tool. */
+const isUserRelation = `${isInUserSchema('c.relnamespace')} and c.relname not in (${names})`
+
+/** Tables and what is like them. */
+export const USER_RELATIONS = `(select c.* from pg_class c where ${isUserRelation} and ${isOwn('pg_class', 'c.oid')})`
 
 const SCHEMAS = `
   select 'pg_namespace'::regclass, n.oid, 0, 0, '', '' from pg_namespace n
@@ -51,68 +88,84 @@ const RELATIONS = `
     ('', ''),
     ('persistence', case c.relpersistence when 'u' then 'unlogged' end),
     ('partition key', case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end),
-    (case when c.relispartition then 'partition of' else 'inherits' end, (
-      select string_agg(concat_ws(' ', h.inhparent::regclass, pg_get_expr(c.relpartbound, c.oid)), ', ' order by h.inhseqno)
+    (case when c.relispartition then 'parent' else 'parents' end, (
+      select string_agg(concat_ws(' ', h.inhparent::regclass, pg_get_expr(c.relpartbound, c.oid),
+               case when h.inhdetachpending then 'detach pending' end), ', ' order by h.inhseqno)
         from pg_inherits h where h.inhrelid = c.oid)),
-    ('options', (select string_agg(o, ', ' order by o) from unnest(c.reloptions) o)),
-    ('toast options', (
-      select string_agg(o, ', ' order by o) from pg_class t, unnest(t.reloptions) o where t.oid = c.reltoastrelid)),
+    ('options', ${optionsOf('c.reloptions')}),
+    ('toast options', (select ${optionsOf('t.reloptions')} from pg_class t where t.oid = c.reltoastrelid)),
     ('access method', (select amname from pg_am where oid = c.relam and amname <> 'heap')),
     ('tablespace', (select spcname from pg_tablespace where oid = c.reltablespace)),
-    ('replica identity', case c.relreplident when 'f' then 'full' when 'n' then 'nothing' end),
+    ('replica identity', case when c.relkind in ('r', 'p', 'm') then case c.relreplident when 'f' then 'full' when 'n' then 'nothing' end end),
     ('row security', case when c.relforcerowsecurity then 'forced' || case when c.relrowsecurity then '' else ', but off' end
                           when c.relrowsecurity then 'on' end),
-    ('of type', nullif(c.reloftype, 0)::regtype::text),
-    ('definition', case when c.relkind in ('v', 'm') then pg_get_viewdef(c.oid) end),
-    ('server', (select concat_ws(' ', s.srvname, (select string_agg(o, ', ' order by o) from unnest(f.ftoptions) o))
+    ('row type', nullif(c.reloftype, 0)::regtype::text),
+    ('definition', case when c.relkind in ('v', 'm') then btrim(pg_get_viewdef(c.oid)) end),
+    ('server', (select concat_ws(' ', s.srvname, ${foreignOptionsOf('f.ftoptions')})
                   from pg_foreign_table f join pg_foreign_server s on s.oid = f.ftserver where f.ftrelid = c.oid)),
     ('columns', (select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
                    from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))
   ) p (property, value)
   where c.relkind in ('r', 'p', 'v', 'm', 'f')`
 
-/** NOT NULL without its name: only from version 18 on it has one. */
-const COLUMNS = `
+/** True for what a child table would keep where its parent lost it; a partition can't be without its parent's. */
+const alsoDefinedHere = (inheritedCount: string, isLocal: string): string =>
+  `case when ${inheritedCount} > 0 and ${isLocal} and not c.relispartition then 'also defined here' end`
+
+/**
+ * NOT NULL without its name: only from version 18 on it has one. The identity of a partition is its
+ * parent's from version 17 on, and nobody's before.
+ */
+const columnsOf = (inheritsIdentity: boolean): string => `
   select 'pg_class'::regclass, a.attrelid, a.attnum::int, c.oid, '', concat_ws(' ',
       format_type(a.atttypid, a.atttypmod),
       case when a.attcollation <> t.typcollation then 'collate ' || a.attcollation::regcollation end,
-      case when c.relkind in ('r', 'p', 'm') and a.attstorage <> t.typstorage then 'storage ' || a.attstorage::text end,
-      case a.attcompression when 'p' then 'compression pglz' when 'l' then 'compression lz4' end,
-      case a.attidentity when 'a' then 'generated always as identity' when 'd' then 'generated by default as identity' end,
-      case when a.attnotnull then 'not null' end,
-      case when exists (select from pg_constraint n where n.conrelid = a.attrelid and n.contype = 'n'
-                          and n.conkey = array[a.attnum] and not n.convalidated) then 'not valid' end,
+      case when c.relkind <> 'v' and a.attstorage <> t.typstorage then 'storage ' || ${wordFor('a.attstorage', STORAGE)} end,
+      'compression ' || ${wordFor('a.attcompression', COMPRESSION)},
+      case ${inheritsIdentity ? 'when c.relispartition then null' : ''}
+        when a.attidentity = 'a' then 'generated always as identity' when a.attidentity = 'd' then 'generated by default as identity' end,
+      case when a.attnotnull then 'not null' end, case when n.connoinherit then 'no inherit' end,
+      case when not n.convalidated then 'not valid' end,
       case a.attgenerated when '' then 'default ' || pg_get_expr(d.adbin, d.adrelid)
         when 's' then 'generated always as (' || pg_get_expr(d.adbin, d.adrelid) || ') stored'
         else 'generated always as (' || pg_get_expr(d.adbin, d.adrelid) || ') virtual' end,
       'statistics ' || nullif(a.attstattarget, -1),
-      (select 'options ' || string_agg(o, ', ' order by o) from unnest(a.attoptions || a.attfdwoptions) o))
+      'options ' || ${foreignOptionsOf('a.attoptions || a.attfdwoptions')}, ${alsoDefinedHere('a.attinhcount', 'a.attislocal')})
     from ${USER_RELATIONS} c
     join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     join pg_type t on t.oid = a.atttypid
     left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+    left join pg_constraint n on n.contype = 'n' and n.conrelid = a.attrelid and n.conkey = array[a.attnum]
    where c.relkind in ('r', 'p', 'v', 'm', 'f')`
+
+/** When a trigger fires; null where it fires as any other does. */
+const firingOf = (column: string): string =>
+  wordFor(column, { D: 'disabled', R: 'on replicas', A: 'always' })
 
 /** A foreign key to a partitioned table has a row for each partition: only the first is anybody's. */
 const CONSTRAINTS = `
-  select 'pg_constraint'::regclass, k.oid, 0, c.oid, '', pg_get_constraintdef(k.oid)
-    from pg_constraint k join ${USER_RELATIONS} c on c.oid = k.conrelid
+  select 'pg_constraint'::regclass, k.oid, 0, c.oid, p.*
+    from pg_constraint k join ${USER_RELATIONS} c on c.oid = k.conrelid,
+    lateral (values
+      ('', concat_ws(', ', pg_get_constraintdef(k.oid), ${alsoDefinedHere('k.coninhcount', 'k.conislocal')})),
+      ('triggers', case when k.contype = 'f' then (
+        select string_agg(distinct ${firingOf('t.tgenabled')}, ', ') from pg_trigger t where t.tgconstraint = k.oid) end)
+    ) p (property, value)
    where k.contype in ('c', 'f', 'p', 'u', 'x') and not (k.contype = 'f' and k.conparentid <> 0)`
 
 /** What a constraint made, it describes: then there is only what is said of the index itself. */
 const INDEXES = `
   select 'pg_class'::regclass, i.indexrelid, 0, c.oid, p.* from pg_index i
-    join ${USER_RELATIONS} c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid,
+    join ${USER_RELATIONS} c on c.oid = i.indrelid join pg_class x on x.oid = i.indexrelid
+    left join pg_constraint k on k.conindid = i.indexrelid and k.conrelid = i.indrelid and k.contype in ('p', 'u', 'x'),
     lateral (values
-      ('', case when not exists (select from pg_constraint k where k.conindid = i.indexrelid and k.contype in ('p', 'u', 'x'))
-                then pg_get_indexdef(i.indexrelid) end),
+      ('', case when k.oid is null then pg_get_indexdef(i.indexrelid) end),
       ('validity', case when not i.indisvalid then 'invalid' end),
       ('cluster', case when i.indisclustered then 'clustered on' end),
       ('replica identity', case when i.indisreplident then 'used' end),
-      ('options of constraint', (
-        select string_agg(o, ', ' order by o) from pg_constraint k, unnest(x.reloptions) o where k.conindid = i.indexrelid)),
+      ('constraint options', case when k.oid is not null then ${optionsOf('x.reloptions')} end),
       ('tablespace', (select spcname from pg_tablespace where oid = x.reltablespace)),
-      ('partition of', (select h.inhparent::regclass::text from pg_inherits h where h.inhrelid = i.indexrelid)),
+      ('parent', (select h.inhparent::regclass::text from pg_inherits h where h.inhrelid = i.indexrelid)),
       ('statistics', (select string_agg(format('%s %s', attnum, attstattarget), ', ' order by attnum)
                         from pg_attribute where attrelid = i.indexrelid and attstattarget >= 0))
     ) p (property, value)`
@@ -122,42 +175,47 @@ const SEQUENCES = `
     ('', format('%s start %s increment %s from %s to %s cache %s%s', format_type(s.seqtypid, null), s.seqstart,
       s.seqincrement, s.seqmin, s.seqmax, s.seqcache, case when s.seqcycle then ' cycle' end)),
     ('persistence', case c.relpersistence when 'u' then 'unlogged' end),
-    ('owned by', (select format('%s.%I', d.refobjid::regclass, a.attname)
+    ('owner column', (select format('%s.%I', d.refobjid::regclass, a.attname)
        from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
       where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype in ('a', 'i') and d.refobjsubid > 0))
   ) p (property, value)`
 
+/** Without those that come with a range. */
 const FUNCTIONS = `
-  select 'pg_proc'::regclass, p.oid, 0, 0, '', pg_get_functiondef(p.oid) from pg_proc p
-   where p.prokind <> 'a' and ${isInUserSchema('p.pronamespace')} and ${isOwn('pg_proc', 'p.oid')}`
+  select 'pg_proc'::regclass, p.oid, 0, 0, '', rtrim(pg_get_functiondef(p.oid), E'\\n') from pg_proc p
+   where p.prokind <> 'a' and ${comesByItself('pg_proc', 'p.oid')} and ${isInUserSchema('p.pronamespace')} and ${isOwn('pg_proc', 'p.oid')}`
 
 const AGGREGATES = `
   select 'pg_proc'::regclass, p.oid, 0, 0, '', concat_ws(', ',
-      'parallel ' || p.proparallel::text, 'kind ' || g.aggkind::text, 'direct arguments ' || nullif(g.aggnumdirectargs, 0),
+      ${wordFor('g.aggkind', AGGREGATE_KINDS)}, 'arguments (' || pg_get_function_arguments(p.oid) || ')',
+      'parallel ' || ${wordFor('p.proparallel', PARALLEL)}, 'direct arguments ' || nullif(g.aggnumdirectargs, 0),
       'sfunc ' || g.aggtransfn::regproc, 'stype ' || g.aggtranstype::regtype, 'sspace ' || nullif(g.aggtransspace, 0),
       'finalfunc ' || nullif(g.aggfinalfn, 0)::regproc, case when g.aggfinalextra then 'finalfunc_extra' end,
-      'finalfunc_modify ' || g.aggfinalmodify::text, 'combinefunc ' || nullif(g.aggcombinefn, 0)::regproc,
+      'finalfunc_modify ' || ${wordFor('nullif(g.aggfinalmodify, k.modifies)', MODIFIES)}, 'combinefunc ' || nullif(g.aggcombinefn, 0)::regproc,
       'serialfunc ' || nullif(g.aggserialfn, 0)::regproc, 'deserialfunc ' || nullif(g.aggdeserialfn, 0)::regproc,
       'initcond ' || g.agginitval, 'msfunc ' || nullif(g.aggmtransfn, 0)::regproc,
       'minvfunc ' || nullif(g.aggminvtransfn, 0)::regproc, 'mstype ' || nullif(g.aggmtranstype, 0)::regtype,
       'msspace ' || nullif(g.aggmtransspace, 0), 'mfinalfunc ' || nullif(g.aggmfinalfn, 0)::regproc,
-      case when g.aggmfinalextra then 'mfinalfunc_extra' end, 'mfinalfunc_modify ' || g.aggmfinalmodify::text,
+      case when g.aggmfinalextra then 'mfinalfunc_extra' end, 'mfinalfunc_modify ' || ${wordFor('nullif(g.aggmfinalmodify, k.modifies)', MODIFIES)},
       'minitcond ' || g.aggminitval, 'sortop ' || nullif(g.aggsortop, 0)::regoperator)
-    from pg_proc p join pg_aggregate g on g.aggfnoid = p.oid
+    from pg_proc p join pg_aggregate g on g.aggfnoid = p.oid,
+         lateral (select case g.aggkind when 'n' then 'r' else 'w' end::"char") as k (modifies)
    where ${isInUserSchema('p.pronamespace')} and ${isOwn('pg_proc', 'p.oid')}`
 
-const FIRES = (column: string): string =>
-  `case ${column} when 'D' then 'disabled' when 'R' then 'on replicas' when 'A' then 'always' end`
-
-/** Those of partitions come from their parent's. */
+/** Those of partitions come from their parent's, but each may be disabled by itself; version 14 calls them internal. */
 const TRIGGERS = `
-  select 'pg_trigger'::regclass, t.oid, 0, c.oid, p.* from pg_trigger t join ${USER_RELATIONS} c on c.oid = t.tgrelid,
-    lateral (values ('', pg_get_triggerdef(t.oid)), ('fires', ${FIRES('t.tgenabled')})) p (property, value)
-   where not t.tgisinternal and t.tgparentid = 0`
+  select 'pg_trigger'::regclass, t.oid, 0, c.oid, p.* from pg_trigger t join ${USER_RELATIONS} c on c.oid = t.tgrelid
+    left join pg_trigger parent on parent.oid = t.tgparentid,
+    lateral (values
+      ('', case when t.tgparentid = 0 then pg_get_triggerdef(t.oid) end),
+      ('firing', case when t.tgenabled is distinct from parent.tgenabled
+                  then coalesce(${firingOf('t.tgenabled')}, case when t.tgparentid <> 0 then 'on origin' end) end)
+    ) p (property, value)
+   where not coalesce(parent.tgisinternal, t.tgisinternal)`
 
 const RULES = `
   select 'pg_rewrite'::regclass, r.oid, 0, c.oid, p.* from pg_rewrite r join ${USER_RELATIONS} c on c.oid = r.ev_class,
-    lateral (values ('', pg_get_ruledef(r.oid)), ('fires', ${FIRES('r.ev_enabled')})) p (property, value)
+    lateral (values ('', pg_get_ruledef(r.oid)), ('firing', ${firingOf('r.ev_enabled')})) p (property, value)
    where r.rulename <> '_RETURN'`
 
 const POLICIES = `
@@ -214,10 +272,11 @@ const EXTENSIONS = `
       select e.extversion from pg_available_extensions v where v.name = e.extname and v.default_version <> e.extversion))
     ) p (property, value)`
 
+/** The locale of ICU stands in the place of the C library’s in version 14. */
 const COLLATIONS = `
-  select 'pg_collation'::regclass, c.oid, 0, 0, '', concat_ws(', ', 'provider ' || c.collprovider::text,
-      'locale ' || coalesce(j.row ->> 'colllocale', j.row ->> 'colliculocale'),
-      'lc_collate ' || c.collcollate, 'lc_ctype ' || c.collctype, 'rules ' || (j.row ->> 'collicurules'),
+  select 'pg_collation'::regclass, c.oid, 0, 0, '', concat_ws(', ', ${wordFor('c.collprovider', PROVIDERS)},
+      'locale ' || coalesce(j.row ->> 'colllocale', j.row ->> 'colliculocale', case c.collprovider when 'i' then c.collcollate end),
+      case c.collprovider when 'c' then concat('lc_collate ', c.collcollate, ', lc_ctype ', c.collctype) end, 'rules ' || (j.row ->> 'collicurules'),
       case when not c.collisdeterministic then 'not deterministic' end)
     from pg_collation c, lateral (select to_jsonb(c)) as j (row)
    where ${isInUserSchema('c.collnamespace')} and ${isOwn('pg_collation', 'c.oid')}`
@@ -238,7 +297,7 @@ const OPERATORS = `
 
 const OPERATOR_FAMILIES = `
   select 'pg_opfamily'::regclass, f.oid, 0, 0, '', coalesce((
-      select string_agg(entry, ', ' order by entry) from (
+      select string_agg(entry, ', ' order by entry collate "C") from (
         select format('operator %s %s%s', o.amopstrategy, o.amopopr::regoperator,
                  ' for order by ' || (select format('%I.%I', n.nspname, s.opfname)
                    from pg_opfamily s join pg_namespace n on n.oid = s.opfnamespace where s.oid = o.amopsortfamily)) as entry
@@ -262,7 +321,7 @@ const TEXT_SEARCH = `
       from pg_ts_parser p join pg_namespace n on n.oid = p.prsnamespace where p.oid = c.cfgparser) || coalesce((
       select string_agg(format(', %s: %s', t.alias, (
           select string_agg(m.mapdict::regdictionary::text, ' ' order by m.mapseqno)
-            from pg_ts_config_map m where m.mapcfg = c.oid and m.maptokentype = t.tokid)), '' order by t.alias)
+            from pg_ts_config_map m where m.mapcfg = c.oid and m.maptokentype = t.tokid)), '' order by t.alias collate "C")
         from ts_token_type(c.cfgparser) t
        where exists (select from pg_ts_config_map m where m.mapcfg = c.oid and m.maptokentype = t.tokid)), '')
     from pg_ts_config c where ${isInUserSchema('c.cfgnamespace')} and ${isOwn('pg_ts_config', 'c.oid')}
@@ -271,16 +330,22 @@ const TEXT_SEARCH = `
       from pg_ts_template t join pg_namespace n on n.oid = t.tmplnamespace where t.oid = d.dicttemplate), d.dictinitoption)
     from pg_ts_dict d where ${isInUserSchema('d.dictnamespace')} and ${isOwn('pg_ts_dict', 'd.oid')}
   union all
-  select 'pg_ts_parser'::regclass, p.oid, 0, 0, '', concat_ws(' ', p.prsstart, p.prstoken, p.prsend, p.prsheadline, p.prslextype)
+  select 'pg_ts_parser'::regclass, p.oid, 0, 0, '', concat_ws(' ', 'start', p.prsstart, 'gettoken', p.prstoken,
+      'end', p.prsend, 'headline ' || nullif(p.prsheadline, 0)::regproc, 'lextypes', p.prslextype)
     from pg_ts_parser p where ${isInUserSchema('p.prsnamespace')} and ${isOwn('pg_ts_parser', 'p.oid')}
   union all
-  select 'pg_ts_template'::regclass, t.oid, 0, 0, '', concat_ws(' ', t.tmplinit, t.tmpllexize)
+  select 'pg_ts_template'::regclass, t.oid, 0, 0, '', concat_ws(' ', 'init ' || nullif(t.tmplinit, 0)::regproc, 'lexize', t.tmpllexize)
     from pg_ts_template t where ${isInUserSchema('t.tmplnamespace')} and ${isOwn('pg_ts_template', 't.oid')}`
 
 const STATISTICS = `
   select 'pg_statistic_ext'::regclass, s.oid, 0, c.oid, '',
       concat_ws(' ', pg_get_statisticsobjdef(s.oid), 'target ' || nullif(s.stxstattarget, -1))
     from pg_statistic_ext s join ${USER_RELATIONS} c on c.oid = s.stxrelid`
+
+/** Of a row `d` about an object, with its row `c` of pg_class: the table that it is, or is an index of. */
+const RELATION_OF = `
+  case when c.relkind in ('i', 'I') then (select indrelid from pg_index where indexrelid = c.oid)
+       when c.relkind not in ('S', 'c') then c.oid else 0 end`
 
 /** Objects in no schema that the server came with have low numbers: src/include/access/transam.h, FirstNormalObjectId. */
 const isMade = (oid: string): string => `${oid} >= 16384`
@@ -289,7 +354,7 @@ const CASTS = `
   select 'pg_cast'::regclass, c.oid, 0, 0, '', concat_ws(' ',
       case c.castmethod when 'b' then 'without function' when 'i' then 'with inout' else 'with ' || c.castfunc::regprocedure end,
       case c.castcontext when 'a' then 'as assignment' when 'i' then 'as implicit' end)
-    from pg_cast c where ${isMade('c.oid')} and ${isOwn('pg_cast', 'c.oid')}
+    from pg_cast c where ${isMade('c.oid')} and ${isOwn('pg_cast', 'c.oid')} and ${comesByItself('pg_cast', 'c.oid')}
   union all
   select 'pg_transform'::regclass, t.oid, 0, 0, '', concat_ws(' ', 'from sql', t.trffromsql, 'to sql', t.trftosql)
     from pg_transform t where ${isMade('t.oid')} and ${isOwn('pg_transform', 't.oid')}`
@@ -305,23 +370,23 @@ const ACCESS_METHODS = `
 
 const EVENT_TRIGGERS = `
   select 'pg_event_trigger'::regclass, e.oid, 0, 0, p.* from pg_event_trigger e, lateral (values
-    ('', concat_ws(' ', 'on', e.evtevent, 'when tag in (' || (select string_agg(t, ', ' order by t) from unnest(e.evttags) t) || ')',
+    ('', concat_ws(' ', 'on', e.evtevent, 'when tag in (' || (select string_agg(t, ', ' order by t collate "C") from unnest(e.evttags) t) || ')',
       'execute', e.evtfoid::regprocedure)),
-    ('fires', ${FIRES('e.evtenabled')})
+    ('firing', ${firingOf('e.evtenabled')})
   ) p (property, value) where ${isOwn('pg_event_trigger', 'e.oid')}`
 
 /** Of a user mapping the names of the options alone: one of them is the password. */
 const FOREIGN_DATA = `
   select 'pg_foreign_data_wrapper'::regclass, w.oid, 0, 0, '', concat_ws(' ', 'handler ' || nullif(w.fdwhandler, 0)::regproc,
-      'validator ' || nullif(w.fdwvalidator, 0)::regproc, (select 'options ' || string_agg(o, ', ' order by o) from unnest(w.fdwoptions) o))
+      'validator ' || nullif(w.fdwvalidator, 0)::regproc, 'options ' || ${foreignOptionsOf('w.fdwoptions')})
     from pg_foreign_data_wrapper w where ${isOwn('pg_foreign_data_wrapper', 'w.oid')}
   union all
   select 'pg_foreign_server'::regclass, s.oid, 0, 0, '', concat_ws(' ', 'wrapper', w.fdwname, 'type ' || s.srvtype, 'version ' || s.srvversion,
-      (select 'options ' || string_agg(o, ', ' order by o) from unnest(s.srvoptions) o))
+      'options ' || ${foreignOptionsOf('s.srvoptions')})
     from pg_foreign_server s join pg_foreign_data_wrapper w on w.oid = s.srvfdw where ${isOwn('pg_foreign_server', 's.oid')}
   union all
   select 'pg_user_mapping'::regclass, m.umid, 0, 0, '',
-      coalesce((select 'options ' || string_agg(split_part(o, '=', 1), ', ' order by o) from unnest(m.umoptions) o), '')
+      coalesce((select 'options ' || string_agg(split_part(o, '=', 1), ', ' order by o collate "C") from unnest(m.umoptions) o), '')
     from pg_user_mappings m`
 
 const publications = (tables: string, schemas: string): string => `
@@ -329,11 +394,11 @@ const publications = (tables: string, schemas: string): string => `
       ${tables}${schemas}
       case when p.pubinsert then 'insert' end, case when p.pubupdate then 'update' end,
       case when p.pubdelete then 'delete' end, case when p.pubtruncate then 'truncate' end,
-      case when p.pubviaroot then 'via root' end, 'generated columns ' || nullif(to_jsonb(p) ->> 'pubgencols', 'n'))
+      case when p.pubviaroot then 'via root' end, case to_jsonb(p) ->> 'pubgencols' when 's' then 'stored generated columns' end)
     from pg_publication p where ${isOwn('pg_publication', 'p.oid')}`
 
 const PUBLICATIONS_14 = publications(
-  `(select string_agg('table ' || r.prrelid::regclass, ', ' order by r.prrelid::regclass::text)
+  `(select string_agg('table ' || r.prrelid::regclass, ', ' order by r.prrelid::regclass::text collate "C")
       from pg_publication_rel r where r.prpubid = p.oid),`,
   '',
 )
@@ -342,22 +407,38 @@ const PUBLICATIONS = publications(
   `(select string_agg(concat_ws(' ', 'table', r.prrelid::regclass, (
         select '(' || string_agg(quote_ident(a.attname), ', ' order by a.attname) || ')'
           from pg_attribute a where a.attrelid = r.prrelid and a.attnum = any (r.prattrs::int2[])),
-        'where ' || pg_get_expr(r.prqual, r.prrelid)), ', ' order by r.prrelid::regclass::text)
+        'where ' || pg_get_expr(r.prqual, r.prrelid)), ', ' order by r.prrelid::regclass::text collate "C")
       from pg_publication_rel r where r.prpubid = p.oid),`,
-  `(select string_agg('schema ' || s.pnnspid::regnamespace, ', ' order by s.pnnspid::regnamespace::text)
+  `(select string_agg('schema ' || s.pnnspid::regnamespace, ', ' order by s.pnnspid::regnamespace::text collate "C")
       from pg_publication_namespace s where s.pnpubid = p.oid),`,
 )
 
-/** What stands in pg_class is there by its table; an extension’s own comment comes with it. */
+/** Without how to connect: a password is part of that. */
+const SUBSCRIPTIONS = `
+  select 'pg_subscription'::regclass, s.oid, 0, 0, '', concat_ws(', ', case when s.subenabled then 'enabled' end,
+      'publications ' || (select string_agg(quote_ident(p), ', ' order by p collate "C") from unnest(s.subpublications) p),
+      'slot ' || quote_ident(s.subslotname), 'synchronous commit ' || s.subsynccommit)
+    from pg_subscription s where s.subdbid = (select oid from pg_database where datname = current_database())`
+
+/** What ALTER … DEPENDS ON EXTENSION says: it goes with the extension, though it is no part of it. */
+const DEPENDENCIES = `
+  select d.classid, d.objid, d.objsubid, 0, 'dependency', string_agg('extension ' || quote_ident(e.extname), ', ' order by e.extname)
+    from pg_extension e join pg_depend d on d.refclassid = 'pg_extension'::regclass and d.refobjid = e.oid
+   where d.deptype = 'x' group by d.classid, d.objid, d.objsubid`
+
+/** An extension’s own comment comes with it; a large object is data. */
 const COMMENTS = `
-  select d.classoid, d.objoid, d.objsubid, 0, 'comment', d.description from pg_description d
+  select d.classoid, d.objoid, d.objsubid, ${RELATION_OF}, 'comment', d.description
+    from pg_description d left join pg_class c on d.classoid = 'pg_class'::regclass and c.oid = d.objoid
    where (${isMade('d.objoid')} or d.classoid = 'pg_namespace'::regclass and d.objoid = to_regnamespace('public')
            and d.description <> 'standard public schema')
-     and d.classoid <> 'pg_extension'::regclass
+     and d.classoid not in ('pg_extension'::regclass, 'pg_largeobject'::regclass)
      and not exists (select from pg_depend e where e.classid = d.classoid and e.objid = d.objoid and e.deptype = 'e')
-     and not exists (select from pg_class c where d.classoid = 'pg_class'::regclass and c.oid = d.objoid and c.relname in (${names}))
+     and (c.oid is null or c.relname not in (${names}))
   union all
-  select l.classoid, l.objoid, l.objsubid, 0, 'security label of ' || l.provider, l.label from pg_seclabel l
+  select d.classoid, d.objoid, d.objsubid, ${RELATION_OF}, 'security label of ' || d.provider, d.label
+    from pg_seclabel d left join pg_class c on d.classoid = 'pg_class'::regclass and c.oid = d.objoid
+   where d.classoid <> 'pg_largeobject'::regclass
   union all
   select 'pg_extension'::regclass, e.oid, 0, 0, 'comment', d.description
     from pg_extension e join pg_description d on d.classoid = 'pg_extension'::regclass and d.objoid = e.oid
@@ -365,58 +446,69 @@ const COMMENTS = `
    where d.description is distinct from v.comment`
 
 /**
- * Who else may do what, where that is not what a new object has. The owner is called owner, whoever it is;
- * all that there is to grant is called all, since later versions have more of it.
+ * Who else may do what, where that is not what a new object has: of what belongs to an extension too,
+ * which remembers what it granted itself. The owner is called owner, whoever it is.
  */
 const GRANTS = `
   with object (classid, objid, objsubid, kind, owner, acl) as (
     select 'pg_class'::regclass::oid, c.oid, 0, case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner, c.relacl
-      from ${USER_RELATIONS} c where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+      from pg_class c where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and ${isUserRelation}
     union all
     select 'pg_class'::regclass, c.oid, a.attnum::int, 'c', c.relowner, a.attacl
-      from ${USER_RELATIONS} c join pg_attribute a on a.attrelid = c.oid and a.attacl is not null
+      from pg_class c join pg_attribute a on a.attrelid = c.oid and not a.attisdropped where a.attacl is not null and ${isUserRelation}
     union all
-    select 'pg_namespace'::regclass, n.oid, 0, 'n', n.nspowner, n.nspacl
-      from pg_namespace n where ${isInUserSchema('n.oid')} and ${isOwn('pg_namespace', 'n.oid')}
+    select 'pg_namespace'::regclass, n.oid, 0, 'n', n.nspowner, n.nspacl from pg_namespace n where ${isInUserSchema('n.oid')}
     union all
-    select 'pg_proc'::regclass, p.oid, 0, 'f', p.proowner, p.proacl
-      from pg_proc p where ${isInUserSchema('p.pronamespace')} and ${isOwn('pg_proc', 'p.oid')}
+    select 'pg_proc'::regclass, p.oid, 0, 'f', p.proowner, p.proacl from pg_proc p where ${isInUserSchema('p.pronamespace')}
     union all
-    select 'pg_type'::regclass, t.oid, 0, 'T', t.typowner, t.typacl
-      from pg_type t where t.typacl is not null and ${isInUserSchema('t.typnamespace')} and ${isOwn('pg_type', 't.oid')}
+    select 'pg_type'::regclass, t.oid, 0, 'T', t.typowner, t.typacl from pg_type t where ${isInUserSchema('t.typnamespace')}
     union all
-    select 'pg_language'::regclass, l.oid, 0, 'l', l.lanowner, l.lanacl from pg_language l where l.lanacl is not null
+    select 'pg_language'::regclass, l.oid, 0, 'l', l.lanowner, l.lanacl from pg_language l
     union all
     select 'pg_foreign_data_wrapper'::regclass, w.oid, 0, 'F', w.fdwowner, w.fdwacl from pg_foreign_data_wrapper w
     union all
     select 'pg_foreign_server'::regclass, s.oid, 0, 'S', s.srvowner, s.srvacl from pg_foreign_server s),
-  changed as (
-    select o.*, coalesce(i.initprivs, acldefault(o.kind, o.owner)) as given from object o
+  granted (classid, objid, objsubid, kind, owner, acl, given) as (
+    select o.*, coalesce(i.initprivs, acldefault(o.kind, o.owner)) from object o
       left join pg_init_privs i on i.classoid = o.classid and i.objoid = o.objid and i.objsubid = o.objsubid
-     where o.acl is not null and o.acl is distinct from coalesce(i.initprivs, acldefault(o.kind, o.owner))),
-  holder as (
-    select c.*, h.grantee, ${privilegesOf('c.acl')} as now, ${privilegesOf('c.given')} as before
-      from changed c, lateral (select grantee from aclexplode(c.acl) union select grantee from aclexplode(c.given)) h)
-  select classid, objid, objsubid, 0,
-      'grant to ' || case grantee when owner then 'owner' when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end,
-      coalesce(now, 'nothing')
-    from holder where now is distinct from before`
-
-function privilegesOf(acl: string): string {
-  return `(
-    select case when count(distinct privilege_type) = (select count(*) from aclexplode(acldefault(c.kind, c.owner)) where grantee = c.owner)
-                then 'all' || case when bool_and(is_grantable) and h.grantee <> c.owner then '*' else '' end
-                else string_agg(lower(privilege_type) || case when is_grantable then '*' else '' end, ', ' order by privilege_type) end
-      from aclexplode(${acl}) where grantee = h.grantee)`
-}
+     where o.acl is not null)
+  select d.classid, d.objid, d.objsubid, ${RELATION_OF}, d.property, d.value
+    from (${changedGrants('granted')}) d left join pg_class c on d.classid = 'pg_class'::regclass and c.oid = d.objid`
 
 /** What objects to come will have. Of the role that looks, without its name. */
 const DEFAULT_PRIVILEGES = `
-  select concat_ws(' ', 'default privileges', case when d.defaclrole <> current_user::regrole then 'of ' || d.defaclrole::regrole end,
-      'in ' || nullif(d.defaclnamespace, 0)::regnamespace, 'on', case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences'
-        when 'f' then 'functions' when 'T' then 'types' when 'n' then 'schemas' else d.defaclobjtype::text end) as object,
-      null as relation,
-      'grant to ' || case a.grantee when d.defaclrole then 'owner' when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end as property,
-      string_agg(lower(a.privilege_type) || case when a.is_grantable then '*' else '' end, ', ' order by a.privilege_type) as value
-    from pg_default_acl d, aclexplode(d.defaclacl) a
-   group by d.oid, a.grantee`
+  with granted (role, namespace, type, kind, owner, acl, given) as (
+    select d.defaclrole, d.defaclnamespace, d.defaclobjtype, k.kind, d.defaclrole, d.defaclacl,
+        acldefault(case d.defaclnamespace when 0 then k.kind else 'c' end, d.defaclrole) -- by itself nobody may do anything with a column
+      from pg_default_acl d, lateral (select case d.defaclobjtype when 'S' then 's' else d.defaclobjtype end) as k (kind))
+  select concat_ws(' ', 'default privileges', case when role <> current_user::regrole then 'of ' || role::regrole end,
+      'in ' || nullif(namespace, 0)::regnamespace, 'on', case type when 'r' then 'tables' when 'S' then 'sequences'
+        when 'f' then 'functions' when 'T' then 'types' when 'n' then 'schemas' else type::text end) as object,
+      null as relation, property, value
+    from (${changedGrants('granted')}) d`
+
+/**
+ * Of rows with what is granted (acl) and what would be by itself (given): a row for whomever that differs,
+ * with a property and a value. All that there is to grant is called all, since later versions have more of it.
+ */
+function changedGrants(granted: string): string {
+  return `
+    select h.*, coalesce(now, 'nothing') as value,
+        'grant to ' || case grantee when owner then 'owner' when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end as property
+      from (select c.*, h.grantee, ${privilegesOf('c.acl')} as now, ${privilegesOf('c.given')} as before
+              from ${granted} c,
+                   lateral (select grantee from aclexplode(c.acl) union select grantee from aclexplode(c.given)) h) h
+     where now is distinct from before`
+}
+
+/** Those who granted it are not told apart; an owner can grant anyway. */
+function privilegesOf(acl: string): string {
+  return `(
+    select case when count(*) = (select count(*) from aclexplode(acldefault(c.kind, c.owner)) where grantee = c.owner)
+                then 'all' || case when bool_and(can_grant) then '*'
+                                   else coalesce(', ' || string_agg(privilege || '*', ', ' order by privilege) filter (where can_grant), '') end
+                else string_agg(privilege || case when can_grant then '*' else '' end, ', ' order by privilege) end
+      from (select lower(privilege_type) collate "C", bool_or(is_grantable) and h.grantee <> c.owner
+              from aclexplode(${acl}) where grantee = h.grantee group by 1) as each (privilege, can_grant)
+    having count(*) > 0)`
+}

@@ -20,26 +20,67 @@ export type Catalog = readonly CatalogLine[]
  * Describes everything in the schemas of users, and what lies in none, from the system catalogs: but for
  * the tables of this tool, what belongs to extensions, and data. Two databases with equal catalogs have
  * equal schemas, whichever version of PostgreSQL (14 to 18) they are on, whoever owns them, and in
- * whichever order things were made.
+ * whichever order things were made. Passwords are no part of it.
  */
-export async function readCatalog({ client, serverVersion }: Database): Promise<Catalog> {
-  const settings = `begin isolation level repeatable read read only; set local search_path = ''; set local quote_all_identifiers = off`
-  const text = [settings, ...catalogQueries(serverVersion), 'commit'].join(';\n')
+export async function readCatalog(database: CatalogSource): Promise<Catalog> {
+  const { client } = database
+  await client.query('begin isolation level repeatable read read only')
+  try {
+    return await readCatalogWithin(database)
+  } finally {
+    // A connection that is lost has no transaction to end, and its own error says so.
+    await client.query('rollback').catch(() => undefined)
+  }
+}
+
+/** The same within an open transaction, with what that has changed; its settings are others afterwards. */
+export async function readCatalogWithin({
+  client,
+  serverVersion,
+}: CatalogSource): Promise<Catalog> {
+  const text = [SETTINGS, ...catalogQueries(serverVersion)].join(';\n')
   const results = (await client.query<CatalogLine>(text)) as unknown as readonly {
     readonly rows: readonly CatalogLine[]
   }[]
-  const lines = results.flatMap(({ rows }) => rows)
-  const described = serverVersion < VIEWS_AS_NOW ? lines.map(asNow) : lines
+  const described = results.flatMap(({ rows }) => rows.map((line) => asNow(line, serverVersion)))
   return described.sort(
     (a, b) => compareText(a.object, b.object) || compareText(a.property, b.property),
   )
 }
 
-/** The first version that describes views as later ones do. */
-const VIEWS_AS_NOW = 160000
+/** What is read of a connection. */
+type CatalogSource = Pick<Database, 'client' | 'serverVersion'>
 
-function asNow(line: CatalogLine): CatalogLine {
-  return line.property === 'definition' ? { ...line, value: modernDefinition(line.value) } : line
+/**
+ * Names with their schemas, and constants (of defaults, bounds, views) as they are written whatever the
+ * session, the role or the database prefers.
+ */
+const SETTINGS = Object.entries({
+  search_path: '',
+  quote_all_identifiers: 'off',
+  standard_conforming_strings: 'on',
+  datestyle: 'iso, ymd',
+  intervalstyle: 'postgres',
+  timezone: 'UTC',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  lc_monetary: 'C',
+  // Compiling what takes a millisecond to run takes longer than to run it.
+  jit: 'off',
+})
+  .map(([name, value]) => `set local ${name} = '${value}'`)
+  .join('; ')
+
+/** The first version that describes views, and names transforms, as later ones do. */
+const AS_NOW = 160000
+
+function asNow(line: CatalogLine, serverVersion: number): CatalogLine {
+  const { object, property, value } = line
+  if (serverVersion >= AS_NOW) return line
+  if (property === 'definition') return { ...line, value: modernDefinition(value) }
+  return object.startsWith('transform ')
+    ? { ...line, object: object.replace(' on language ', ' language ') }
+    : line
 }
 
 /** By code units, as no language's order is. */

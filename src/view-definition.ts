@@ -10,12 +10,20 @@ const SET_OPERATIONS = ['union', 'intersect', 'except']
  */
 export function modernDefinition(definition: string): string {
   const outer = outerTokens(definition)
-  const from = outer.findIndex(({ text }) => text.toLowerCase() === 'from')
+  // Not that of EXTRACT(year FROM born).
+  const from = outer.findIndex(({ text, depth }) => depth === 0 && text.toLowerCase() === 'from')
   if (from === -1 || outer.some(({ text }) => SET_OPERATIONS.includes(text.toLowerCase()))) {
     return definition
   }
-  const name = onlyName(outer.slice(from + 1))
-  return name === undefined ? definition : withoutQualifier(definition, outer, name)
+  const item = onlyItem(outer.slice(from + 1))
+  const name = item?.at(-1)?.text
+  return name === undefined
+    ? definition
+    : withoutQualifier(
+        definition,
+        outer.filter((token) => !item?.includes(token)),
+        name,
+      )
 }
 
 /** A token outside any subquery; `depth` counts the parentheses that it is in. */
@@ -24,7 +32,7 @@ interface OuterToken extends Token {
 }
 
 function outerTokens(sql: string): readonly OuterToken[] {
-  const all = [...tokens(sql)]
+  const all = names([...tokens(sql)])
   const outer: OuterToken[] = []
   let depth = 0
   let subquery = Infinity
@@ -42,8 +50,21 @@ function outerTokens(sql: string): readonly OuterToken[] {
   return outer
 }
 
-/** The name of what stands alone after FROM: its alias, or the last part of its own. */
-function onlyName(afterFrom: readonly OuterToken[]): string | undefined {
+/** A quote in a name is doubled, and so two tokens. */
+function names(all: readonly Token[]): readonly Token[] {
+  const result: Token[] = []
+  for (const { text, index } of all) {
+    const last = result.at(-1)
+    const goesOn = last?.text.endsWith('"') && text.startsWith('"')
+    if (goesOn && last !== undefined && last.index + last.text.length === index) {
+      result[result.length - 1] = { text: last.text + text, index: last.index }
+    } else result.push({ text, index })
+  }
+  return result
+}
+
+/** What stands alone after FROM: a table, a function; its last word is its alias, or its name. */
+function onlyItem(afterFrom: readonly OuterToken[]): readonly OuterToken[] | undefined {
   const item: OuterToken[] = []
   for (const token of afterFrom) {
     const word = token.text.toLowerCase()
@@ -52,7 +73,7 @@ function onlyName(afterFrom: readonly OuterToken[]): string | undefined {
     if (word === ',' || word === 'join') return undefined
     item.push(token)
   }
-  return item.at(-1)?.text
+  return item
 }
 
 function withoutQualifier(sql: string, outer: readonly OuterToken[], name: string): string {

@@ -4,9 +4,19 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { diffCatalogs } from '../../src/catalog-diff.ts'
+import { describeChange } from '../support/catalog-text.ts'
 import { queryUrl } from '../support/database.ts'
 import { REPOSITORY } from '../support/program.ts'
 import { migrationSource } from '../support/project.ts'
+import { createRichDatabase, type RichDatabase } from '../support/rich-database.ts'
+import {
+  LATER_CHANGES,
+  NO_CHANGES,
+  SCHEMA_CHANGES,
+  type SchemaChange,
+  UNTOLD_CHANGES,
+} from '../support/schema-changes.ts'
 import { type OwnServer, startOwnServer } from './support/own-server.ts'
 import {
   NODE_VERSIONS,
@@ -51,6 +61,45 @@ describe(`faults: other versions${REASON}`, function () {
 
       describe('as a whole', () => {
         itWorksAndSurvives(() => ({ server: server.url }))
+      })
+
+      describe('the catalog', () => {
+        let rich: RichDatabase
+
+        before(async () => {
+          rich = await createRichDatabase(server.url)
+        })
+        after(() => (rich as RichDatabase | undefined)?.drop())
+
+        it('describes a schema in the text of the newest version', async () => {
+          const newest = await createRichDatabase()
+          try {
+            expect(diffCatalogs(newest.catalog, rich.catalog).map(describeChange)).to.eql([])
+            expect(rich.catalog).to.eql(newest.catalog)
+          } finally {
+            await newest.drop()
+          }
+        })
+
+        it('tells each change in the words of the newest version', async () => {
+          const later = Object.entries(LATER_CHANGES).filter(([first]) => first <= major)
+          const changes = [
+            ...Object.values(SCHEMA_CHANGES),
+            ...later.map(([, list]) => list),
+          ].flat()
+          const different: SchemaChange[] = []
+          for (const [what, sql, ...expected] of changes) {
+            const told = await rich.toldOf(sql)
+            if (told.join() !== expected.join()) different.push([what, sql, ...told])
+          }
+          expect(different).to.eql([])
+        })
+
+        it('tells nothing of what is no part of a schema', async () => {
+          for (const [what, sql] of [...NO_CHANGES, ...UNTOLD_CHANGES]) {
+            expect(await rich.toldOf(sql), what).to.eql([])
+          }
+        })
       })
 
       it('tells what the server knows of a long statement', async () => {
