@@ -51,6 +51,7 @@ describe('make', () => {
     expect(migrated.stdout).to.match(/^Applied 5 migrations in .* to healthcare_federation\.\n$/)
 
     expect((await make('migrate')).stdout).to.match(/^Nothing to apply/)
+    expect((await make('migrate-plan')).stdout).to.match(/^Nothing is pending/)
     expect(await make('migrate-verify')).to.deep.equal({
       status: 0,
       stdout:

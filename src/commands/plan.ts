@@ -13,6 +13,7 @@ import {
   type PlanTarget,
   readPlanTarget,
 } from '../migration-plan.ts'
+import { withEmbeddedAsItWas } from '../scratch.ts'
 import { decidePending } from './apply.ts'
 
 /** What `up` would do. */
@@ -31,18 +32,23 @@ export async function plan(
 ): Promise<PlanResult> {
   const { config } = context
   const folder = await readMigrationFolder(config.migrationsDir)
-  const { target, applied, pending } = await readTarget(context, folder, to)
-  const database = config.target.database
-  if (pending.length === 0) return { database, migrations: [], failure: undefined, notPlanned: [] }
-  return interruptible(context, async (running) => ({
-    database,
-    ...(await planMigrations(
-      running,
-      target,
-      await loadMigrations(applied),
-      await loadMigrations(pending),
-    )),
-  }))
+  // The target may be on the embedded server too: that stays as it was found.
+  return withEmbeddedAsItWas(config, async () => {
+    const { target, applied, pending } = await readTarget(context, folder, to)
+    const database = config.target.database
+    if (pending.length === 0) {
+      return { database, migrations: [], failure: undefined, notPlanned: [] }
+    }
+    return interruptible(context, async (running) => ({
+      database,
+      ...(await planMigrations(
+        running,
+        target,
+        await loadMigrations(applied),
+        await loadMigrations(pending),
+      )),
+    }))
+  })
 }
 
 interface Work {
