@@ -208,12 +208,16 @@ export const COMMANDS: readonly Command[] = [
     summary: 'is everything as it should be? history, live schema, every down, generated types',
     description:
       'Replays all migrations on a scratch database: of SCRATCH_DATABASE_URL, else on the embedded server.\nExits with 4 where anything is found.',
-    flags: [{ name: 'no-target', help: 'look at the files and the types alone, at no database' }],
+    flags: [
+      { name: 'no-target', help: 'look at the files and the types alone, at no database' },
+      { name: 'with-data', help: 'try what is not applied yet on tables with generated rows too' },
+    ],
     run: async (context, { switches }) => {
       const { verify } = await import('./commands/verify.ts')
       const result = await verify(context, {
         isTargetWanted: !switches.has('no-target'),
         isTypesWanted: !switches.has('no-codegen'),
+        isDataWanted: switches.has('with-data'),
       })
       return {
         json: result,

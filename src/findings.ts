@@ -1,6 +1,8 @@
 import { type CatalogChange, keyOf, summariseChanges } from './catalog-diff.ts'
 import type { MigrationError, Problem } from './errors.ts'
+import type { ContentLoss } from './content-losses.ts'
 import type { Flaw, Proof } from './proof.ts'
+import type { ProofWithRows, RowFlaw } from './proof-with-rows.ts'
 
 /** What kind of promise is not kept. */
 export type FindingKind = 'file' | 'history' | 'pending' | 'up' | 'down' | 'drift' | 'types'
@@ -27,16 +29,55 @@ export function flawFinding({ name, flaw }: Proof): Finding | undefined {
   }
 }
 
-const FLAWS: Readonly<
-  Record<
-    Flaw['kind'],
-    {
-      readonly kind: FindingKind
-      readonly message: (name: string) => string
-      readonly hint: (name: string) => string
-    }
-  >
-> = {
+/** What is wrong with a migration where tables hold rows. */
+export function rowFlawFinding({ name, flaw }: ProofWithRows): Finding | undefined {
+  if (flaw === undefined) return undefined
+  const { kind, message, hint } = ROW_FLAWS[flaw.kind]
+  return {
+    kind,
+    migration: name,
+    message: message(name),
+    hint: hint(name),
+    details: 'error' in flaw ? errorLines(flaw.error) : flaw.losses.map(describeLoss),
+  }
+}
+
+function describeLoss({ table, column, rowsBefore, rowsAfter }: ContentLoss): string {
+  return column === undefined
+    ? `${table} had ${rowsBefore} rows, and has ${rowsAfter}`
+    : `${table}: ${rowsBefore} rows had a value in ${column}, ${rowsAfter} have it still`
+}
+
+interface FlawWords {
+  readonly kind: FindingKind
+  readonly message: (name: string) => string
+  readonly hint: (name: string) => string
+}
+
+const ROW_FLAWS: Readonly<Record<RowFlaw['kind'], FlawWords>> = {
+  'up-fails': {
+    kind: 'up',
+    message: (name) => `${name} can’t be applied where tables hold rows`,
+    hint: (name) => `Let the up in ${name}.ts deal with the rows that are there.`,
+  },
+  'down-fails': {
+    kind: 'down',
+    message: (name) => `the down of ${name} fails where tables hold rows`,
+    hint: (name) => `Let the down in ${name}.ts deal with the rows that are there.`,
+  },
+  'again-fails': {
+    kind: 'down',
+    message: (name) => `${name} can’t be applied again after a rollback where tables hold rows`,
+    hint: (name) => `Let the down in ${name}.ts leave the rows as they were before its up.`,
+  },
+  'down-loses': {
+    kind: 'down',
+    message: (name) => `the down of ${name} loses what it could keep`,
+    hint: (name) => `Let the down in ${name}.ts put back what its up has moved.`,
+  },
+}
+
+const FLAWS: Readonly<Record<Flaw['kind'], FlawWords>> = {
   'up-fails': {
     kind: 'up',
     message: (name) => `${name} can’t be applied to an empty database with what comes before it`,

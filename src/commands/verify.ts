@@ -13,11 +13,13 @@ import {
   type FindingKind,
   flawFinding,
   originsOf,
+  rowFlawFinding,
 } from '../findings.ts'
 import { readHistory, readOrigin } from '../history.ts'
 import { isLockHeld } from '../lock.ts'
 import type { History, MigrationFile } from '../migration.ts'
 import { type Proof, proveMigrations, replayMigrations } from '../proof.ts'
+import { type ProofsWithRows, proveWithRows } from '../proof-with-rows.ts'
 import {
   PLAIN_SCRATCH,
   scratchWishOf,
@@ -37,6 +39,8 @@ import {
 export interface VerifyOptions {
   readonly isTargetWanted: boolean
   readonly isTypesWanted: boolean
+  /** Whether migrations are tried on tables with generated rows too. */
+  readonly isDataWanted: boolean
 }
 
 /** A migration that can’t be undone, and why. */
@@ -208,7 +212,7 @@ async function replay(
   facts: ReplayFacts,
 ): Promise<Replayed> {
   const { config, report } = context
-  const { target, entries, isTypesWanted, total } = facts
+  const { target, entries, isTypesWanted, isDataWanted, total } = facts
   return withScratchServer(config, report, target?.scratch ?? PLAIN_SCRATCH, async (server) => {
     const { base, proofs, end } = await proveMigrations(context, server, loaded, {
       onStep: (name, position) => {
@@ -220,6 +224,9 @@ async function replay(
     }).finally(() => {
       report({ type: 'proving-ended' })
     })
+    const withRows = isDataWanted
+      ? await tryWithRows(context, server, loaded, proofs, target)
+      : NOTHING_TRIED
     const drift =
       target && (await findDrift(context, server, loaded, target, entries, base, proofs))
     const isTypesSeen = isTypesWanted && end !== undefined && loaded.length === total
@@ -228,6 +235,7 @@ async function replay(
     return {
       findings: [
         ...proofs.flatMap((proof) => flawFinding(proof) ?? []),
+        ...withRows.proofs.flatMap((proof) => rowFlawFinding(proof) ?? []),
         ...(drift ?? []),
         ...(stale === undefined ? [] : [staleFinding(stale, config.root)]),
       ],
@@ -237,8 +245,36 @@ async function replay(
         ...(untried === 0 ? [] : [untried === 1 ? '1 migration' : `${untried} migrations`]),
         ...(target !== undefined && drift === undefined ? ['the live schema'] : []),
         ...(isTypesWanted && !isTypesSeen ? ['the generated types'] : []),
+        ...[...withRows.unfilled].map(([table, reason]) => `${table} with rows in it (${reason})`),
       ],
     }
+  })
+}
+
+const NOTHING_TRIED: ProofsWithRows = { proofs: [], unfilled: new Map() }
+
+/** Those that are sound without rows; not those that are applied, which have met the rows of the target. */
+async function tryWithRows(
+  context: RunContext,
+  server: ScratchServer,
+  loaded: readonly LoadedMigration[],
+  proofs: readonly Proof[],
+  target: Target | undefined,
+): Promise<ProofsWithRows> {
+  const { report } = context
+  const applied = new Set(target?.history.applied.map(({ name }) => name))
+  const repeatable = proofs.filter(({ catalog }) => catalog !== undefined)
+  const wanted = repeatable.filter(({ name, flaw }) => flaw === undefined && !applied.has(name))
+  return proveWithRows(
+    context,
+    server,
+    loaded.slice(0, repeatable.length),
+    new Set(wanted.map(({ name }) => name)),
+    (name, position) => {
+      report({ type: 'proving', name, position, total: repeatable.length })
+    },
+  ).finally(() => {
+    report({ type: 'proving-ended' })
   })
 }
 
