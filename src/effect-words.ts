@@ -26,7 +26,7 @@ export function describeEffect({ table, lock, isRewritten, isScanned, size }: Ta
 }
 
 /** `about 1,200,000 rows, 340 MB`. */
-export function describeSize(size: TableSize | undefined): string {
+function describeSize(size: TableSize | undefined): string {
   if (size === undefined) return 'not on the target yet'
   const { rows, bytes } = size
   if (rows === 0) return 'no rows'
