@@ -51,17 +51,3 @@ export type RuleDescription = Omit<Rule, 'find'>
 
 /** All rules that `plan` holds a migration against. */
 export const RULES: readonly RuleDescription[] = [...STATEMENT_RULES, MEASURED_RULE]
-
-/**
- * What is printed instead of a rule’s example; undefined where the rule has words only, or needs what is
- * measured.
- */
-export async function exampleInstead(rule: RuleDescription): Promise<string | undefined> {
-  const dangers = await findDangers({
-    name: rule.id,
-    isInTransaction: true,
-    statements: rule.example.map((sql) => ({ sql, location: undefined, effects: [] })),
-    newTables: [],
-  })
-  return dangers.find((danger) => danger.rule === rule.id)?.instead
-}

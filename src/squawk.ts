@@ -68,11 +68,6 @@ export async function squawkDangers(
   })
 }
 
-/** True where squawk is installed for this platform: else `plan` has our own rules only, and should say so. */
-export async function hasSquawk(): Promise<boolean> {
-  return (await findSquawk()) !== undefined
-}
-
 /** Searches as Node does from this file, which may be src/ or one bundled file in dist/. */
 async function findSquawk(): Promise<string | undefined> {
   const here = typeof __dirname === 'string' ? __dirname : import.meta.dirname
