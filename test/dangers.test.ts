@@ -7,6 +7,7 @@ import { NO_TRANSACTION, splitMigrations } from '../src/rules/kysely-code.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { measureModule, measureStatements } from './support/measured-run.ts'
 import { createTestProject, type TestProject } from './support/project.ts'
+import { sample } from './support/size.ts'
 
 /** What all examples change: tables in use, with rows. */
 const CLINIC = `
@@ -80,6 +81,9 @@ const WORDS_ONLY = new Set(['blocks-while-it-works'])
 
 /** Whose safe way is the same statement, alone in its transaction. */
 const REPEATED = new Set(['trigger-locks-table', 'policy-locks-table'])
+
+/** Whose printed code is run: all at full size. */
+const PROVED = new Set(sample(RULES, 8).map(({ id }) => id))
 
 describe('findDangers', () => {
   let template: TestDatabase
@@ -169,7 +173,7 @@ describe('findDangers', () => {
         })
       }
 
-      if (WORDS_ONLY.has(id)) return
+      if (WORDS_ONLY.has(id) || !PROVED.has(id)) return
       it('prints what passes instead, and runs up and down', async () => {
         const instead = found?.instead ?? ''
         const texts = splitMigrations(instead)

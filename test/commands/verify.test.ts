@@ -562,15 +562,15 @@ describe('verify', () => {
 ✗ table constraint id_positive on public.visits comes from no migration (public.visits was last changed by 003_more)
     CHECK ((id > 0))
 ✗ table public.extra comes from no migration
-✗ grant to public of table public.patients comes from no migration (table public.patients was last changed by 001_patients)
+✗ grant to public of table public.patients comes from no migration (public.patients was last changed by 001_patients)
     select
-✗ comment of table public.visits comes from no migration (table public.visits was last changed by 002_visits)
+✗ comment of table public.visits comes from no migration (public.visits was last changed by 002_visits)
     New
 ✗ row security of table public.visits comes from no migration (public.visits was last changed by 002_visits)
     on
 ✗ trigger again on public.visits comes from no migration (public.visits was last changed by 003_more)
     CREATE TRIGGER again BEFORE UPDATE ON public.visits FOR EACH ROW EXECUTE FUNCTION public.touch()
-✗ fires of trigger touch_too on public.patients comes from no migration (public.patients was last changed by 001_patients)
+✗ firing of trigger touch_too on public.patients comes from no migration (public.patients was last changed by 001_patients)
     disabled
   Make it in a new migration, or take it back by hand.
 ✗ function public.touch() is not as 001_patients makes it

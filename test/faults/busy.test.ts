@@ -6,7 +6,7 @@ import { migrationSource } from '../support/project.ts'
 import { until } from '../support/until.ts'
 import { planMigration, type PlannedMigration, send } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { itAtFullSize, sized } from './support/size.ts'
+import { itAtFullSize, sized } from '../support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 
 const ROWS = sized(50_000, 1_000_000)

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import { until } from '../support/until.ts'
 import { planMigrations } from './support/plan.ts'
-import { createRandom, SEED } from './support/random.ts'
+import { createRandom, SEED } from '../support/random.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { sized } from './support/size.ts'
+import { sized } from '../support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 
 const KILLS = sized(4, 100)

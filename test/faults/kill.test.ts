@@ -11,7 +11,7 @@ import {
   STATEMENT_COUNT,
 } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { itAtFullSize, sample, sized } from './support/size.ts'
+import { itAtFullSize, sample, sized } from '../support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 
 /** The server looks every half second whether its client is there; a busy machine takes longer. */

@@ -3,7 +3,7 @@ import { until } from '../support/until.ts'
 import { type OwnServer, startOwnServer } from './support/own-server.ts'
 import { planMigration, planMigrations, send } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { itAtFullSize, sized } from './support/size.ts'
+import { itAtFullSize, sized } from '../support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 
 const RUNNERS = sized(6, 50)

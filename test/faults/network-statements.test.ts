@@ -1,9 +1,9 @@
 import { expect } from 'chai'
 import { planMigrations } from './support/plan.ts'
 import { caughtFrom, type Held, isCommit, startProxy } from './support/proxy.ts'
-import { SEED } from './support/random.ts'
+import { SEED } from '../support/random.ts'
 import { createScene, UP } from './support/scene.ts'
-import { sample } from './support/size.ts'
+import { sample } from '../support/size.ts'
 import { expectStory, expectToGoOn, expectTruth } from './support/story.ts'
 
 /** The ways in which a statement can go wrong on the network. */

@@ -7,7 +7,7 @@ import { endPause, installPause, pauseAt, untilAsleep } from './support/pause.ts
 import { planMigration, planMigrations, type PlannedMigration, send } from './support/plan.ts'
 import { caughtFrom, isCommit, type Proxy, startProxy } from './support/proxy.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { itAtFullSize, sample, sized } from './support/size.ts'
+import { itAtFullSize, sample, sized } from '../support/size.ts'
 import { expectStory, expectToGoOn, expectTruth } from './support/story.ts'
 
 const isLock = (statement: string): boolean => statement.includes('pg_try_advisory_xact_lock')

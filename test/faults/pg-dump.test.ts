@@ -17,7 +17,7 @@ import {
   UNTOLD_CHANGES,
 } from '../support/schema-changes.ts'
 import { type OwnServer, startOwnServer } from './support/own-server.ts'
-import { sample } from './support/size.ts'
+import { sample } from '../support/size.ts'
 
 /** Where Debian puts the programs of each major version. */
 const DEBIAN = '/usr/lib/postgresql'

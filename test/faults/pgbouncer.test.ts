@@ -4,7 +4,7 @@ import { endPause, installPause, pauseAt, untilAsleep } from './support/pause.ts
 import { findPgBouncer, type Pool, startPool } from './support/pgbouncer.ts'
 import { planMigrations } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { itAtFullSize } from './support/size.ts'
+import { itAtFullSize } from '../support/size.ts'
 import { expectStory } from './support/story.ts'
 
 /** Two runners have two connections each, and then the tests look at all of them at once. */

@@ -6,7 +6,7 @@ import { type OwnServer, startOwnServer } from './support/own-server.ts'
 import { endPause, installPause, pauseAt, placesToPause, untilAsleep } from './support/pause.ts'
 import { planMigrations, STATEMENT_COUNT } from './support/plan.ts'
 import { createScene, type Scene, UP } from './support/scene.ts'
-import { sample } from './support/size.ts'
+import { sample } from '../support/size.ts'
 import { expectStory, expectToGoOn, expectTruth } from './support/story.ts'
 
 /** Inside the second statement of a migration, and inside its COMMIT. */

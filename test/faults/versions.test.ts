@@ -27,7 +27,7 @@ import {
 import { endPause, installPause, pauseAt, untilAsleep } from './support/pause.ts'
 import { planMigrations } from './support/plan.ts'
 import { createScene, type Scene, type SceneOptions, UP } from './support/scene.ts'
-import { IS_FULL } from './support/size.ts'
+import { IS_FULL } from '../support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 
 const MIGRATIONS = join(REPOSITORY, 'migrations')
