@@ -1,4 +1,4 @@
-import type { Catalog, CatalogLine } from './catalog.ts'
+import { type Catalog, type CatalogLine, compareText } from './catalog.ts'
 
 /** An object or property in which two schemas differ; undefined where it is not there. */
 export interface CatalogChange {
@@ -22,7 +22,7 @@ export function diffCatalogs(before: Catalog, after: Catalog): readonly CatalogC
     const [was, is] = [linesBefore.get(key)?.value, linesAfter.get(key)?.value]
     if (was !== is) changes.push({ object, relation, property, before: was, after: is })
   }
-  return changes.sort((a, b) => compare(keyOf(a), keyOf(b)))
+  return changes.sort((a, b) => compareText(keyOf(a), keyOf(b)))
 }
 
 /** The same where the order of columns counts for nothing: a `down` can’t give a column its place back. */
@@ -72,8 +72,4 @@ function isRelation({ object, relation }: CatalogChange): boolean {
 
 function isColumn({ object }: CatalogChange): boolean {
   return RELATION_TYPES.some((type) => object.startsWith(`${type} column `))
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

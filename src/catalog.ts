@@ -84,6 +84,6 @@ function asNow(line: CatalogLine, serverVersion: number): CatalogLine {
 }
 
 /** By code units, as no language's order is. */
-function compareText(a: string, b: string): number {
+export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
