@@ -60,9 +60,10 @@ const foreignOptionsOf = (options: string): string =>
  * better part of it all, has fewer tables to put in order than with joins.
  */
 
-/** True for what belongs to no extension: that comes and goes with it. */
+/** True for what belongs to no extension: that comes and goes with it. There is an index on what is depended on. */
 const isOwn = (catalog: string, oid: string): string =>
-  `${oid} not in (select objid from pg_depend where classid = '${catalog}'::regclass and deptype = 'e')`
+  `${oid} not in (select objid from pg_depend
+     where refclassid = 'pg_extension'::regclass and classid = '${catalog}'::regclass and deptype = 'e')`
 
 /** True for what is no part of another object. */
 const comesByItself = (catalog: string, oid: string): string =>

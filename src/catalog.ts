@@ -1,5 +1,5 @@
 import { catalogQueries } from './catalog-queries.ts'
-import type { Database } from './database.ts'
+import { closeClient, type Database } from './database.ts'
 import { modernDefinition } from './view-definition.ts'
 
 /** One object of a schema, or one property of it, as it is described. */
@@ -38,14 +38,43 @@ export async function readCatalogWithin({
   client,
   serverVersion,
 }: CatalogSource): Promise<Catalog> {
-  const text = [SETTINGS, ...catalogQueries(serverVersion)].join(';\n')
+  const text = [settingsFor('local', SETTINGS), ...catalogQueries(serverVersion)].join(';\n')
   const results = (await client.query<CatalogLine>(text)) as unknown as readonly {
     readonly rows: readonly CatalogLine[]
   }[]
-  const described = results.flatMap(({ rows }) => rows.map((line) => asNow(line, serverVersion)))
-  return described.sort(
-    (a, b) => compareText(a.object, b.object) || compareText(a.property, b.property),
+  return asCatalog(
+    results.flatMap(({ rows }) => rows),
+    serverVersion,
   )
+}
+
+/** Gives what a schema is now. */
+export type ReadCatalog = () => Promise<Catalog>
+
+/**
+ * Hands over a way to read a schema again and again, as it is committed, for the time of `use`: in a
+ * session of its own, in which the queries are planned once, and which no migration can disturb.
+ */
+export async function withCatalogReader<Result>(
+  { connect, serverVersion }: Pick<Database, 'connect' | 'serverVersion'>,
+  use: (read: ReadCatalog) => Promise<Result>,
+): Promise<Result> {
+  const client = await connect()
+  const query = {
+    name: 'read_catalog',
+    text: catalogQueries(serverVersion)
+      .map((part) => `(${part})`)
+      .join('\nunion all\n'),
+  }
+  try {
+    await client.query(settingsFor('session', LASTING_SETTINGS))
+    return await use(async () => {
+      const { rows } = await client.query<CatalogLine>(query)
+      return asCatalog(rows, serverVersion)
+    })
+  } finally {
+    await closeClient(client)
+  }
 }
 
 /** What is read of a connection. */
@@ -55,7 +84,7 @@ type CatalogSource = Pick<Database, 'client' | 'serverVersion'>
  * Names with their schemas, and constants (of defaults, bounds, views) as they are written whatever the
  * session, the role or the database prefers.
  */
-const SETTINGS = Object.entries({
+const SETTINGS = {
   search_path: '',
   quote_all_identifiers: 'off',
   standard_conforming_strings: 'on',
@@ -67,9 +96,30 @@ const SETTINGS = Object.entries({
   lc_monetary: 'C',
   // Compiling what takes a millisecond to run takes longer than to run it.
   jit: 'off',
-})
-  .map(([name, value]) => `set local ${name} = '${value}'`)
-  .join('; ')
+}
+
+/** For plans that outlast what they were made for. */
+const LASTING_SETTINGS = {
+  ...SETTINGS,
+  default_transaction_read_only: 'on',
+  // A catalog that is empty when the plan is made, and is then read row by row for each table, may fill.
+  enable_seqscan: 'off',
+}
+
+function settingsFor(
+  scope: 'local' | 'session',
+  settings: Readonly<Record<string, string>>,
+): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `set ${scope} ${name} = '${value}'`)
+    .join('; ')
+}
+
+function asCatalog(lines: readonly CatalogLine[], serverVersion: number): Catalog {
+  return lines
+    .map((line) => asNow(line, serverVersion))
+    .sort((a, b) => compareText(a.object, b.object) || compareText(a.property, b.property))
+}
 
 /** The first version that describes views, and names transforms, as later ones do. */
 const AS_NOW = 160000

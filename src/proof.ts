@@ -1,4 +1,4 @@
-import { readCatalog, type Catalog } from './catalog.ts'
+import { type Catalog, readCatalog, type ReadCatalog, withCatalogReader } from './catalog.ts'
 import { type CatalogChange, diffCatalogs, diffUnordered } from './catalog-diff.ts'
 import type { LoadedMigration } from './compile.ts'
 import type { RunContext } from './context.ts'
@@ -76,34 +76,37 @@ export async function proveMigrations<End>(
     proofs.pop()
     return startOver
   }
-  for (;;) {
-    const outcome = await server.withDatabase(async (database) => {
-      const run: Trial = { context, server, database, isThorough }
-      await ensureHistory(database, [])
-      const done = migrations.slice(0, proofs.length)
-      if (done.length === 0) base = await readCatalog(database)
-      const error = await runOnScratch(run, done, 'up')
-      if (error !== undefined) throw error
-      let catalog = done.length === 0 ? base : await readCatalog(database)
-      const isUnseen = async (expected: Catalog): Promise<boolean> =>
-        !isThorough && diffUnordered(expected, await readCatalog(database)).length > 0
-      for (const migration of migrations.slice(done.length)) {
-        onStep(migration.file.name, proofs.length + 1)
-        // It has no `down` to show what the one before it left.
-        if (migration.module.irreversible !== undefined && (await isUnseen(catalog))) {
-          return lookThoroughly()
-        }
-        const { isReusable, ...proof } = await prove(run, migration, catalog)
-        if (await isRoleSupplied(server, errorOf(proof.flaw))) return startOver
-        if (proof.flaw !== undefined && !isThorough) return lookThoroughly()
-        proofs.push(proof)
-        if (proof.catalog === undefined) return { isOver: true, end: undefined }
-        if (!isReusable) return startOver
-        catalog = proof.catalog
+  const tryOn = async (database: Database, read: ReadCatalog): Promise<Outcome<End>> => {
+    const run: Trial = { context, server, database, read, isThorough }
+    await ensureHistory(database, [])
+    const done = migrations.slice(0, proofs.length)
+    if (done.length === 0) base = await read()
+    const error = await runOnScratch(run, done, 'up')
+    if (error !== undefined) throw error
+    let catalog = done.length === 0 ? base : await read()
+    const isUnseen = async (expected: Catalog): Promise<boolean> =>
+      !isThorough && diffUnordered(expected, await read()).length > 0
+    for (const migration of migrations.slice(done.length)) {
+      onStep(migration.file.name, proofs.length + 1)
+      // It has no `down` to show what the one before it left.
+      if (migration.module.irreversible !== undefined && (await isUnseen(catalog))) {
+        return lookThoroughly()
       }
-      if (await isUnseen(catalog)) return lookThoroughly()
-      return { isOver: true, end: await atEnd(database) }
-    })
+      const { isReusable, ...proof } = await prove(run, migration, catalog)
+      if (await isRoleSupplied(server, errorOf(proof.flaw))) return startOver
+      if (proof.flaw !== undefined && !isThorough) return lookThoroughly()
+      proofs.push(proof)
+      if (proof.catalog === undefined) return { isOver: true, end: undefined }
+      if (!isReusable) return startOver
+      catalog = proof.catalog
+    }
+    if (await isUnseen(catalog)) return lookThoroughly()
+    return { isOver: true, end: await atEnd(database) }
+  }
+  for (;;) {
+    const outcome = await server.withDatabase((database) =>
+      withCatalogReader(database, (read) => tryOn(database, read)),
+    )
     if (outcome.isOver) return { base, proofs, end: outcome.end }
   }
 }
@@ -124,8 +127,16 @@ export async function replayMigrations(
   })
 }
 
+/** Whether all that can be proved is, and what `atEnd` gave then. */
+interface Outcome<End> {
+  readonly isOver: boolean
+  readonly end: End | undefined
+}
+
 /** Where a migration is proved. */
 interface Trial extends ScratchTrial {
+  /** Gives the schema of its database. */
+  readonly read: ReadCatalog
   /** True where it is looked at what the second `up` left. */
   readonly isThorough: boolean
 }
@@ -145,12 +156,11 @@ async function prove(run: Trial, migration: LoadedMigration, before: Catalog): P
     const flaw = flawOf('up-fails', failed)
     return { name, catalog: undefined, changes: [], irreversible, flaw, isReusable: false }
   }
-  const catalog = await readCatalog(run.database)
+  const catalog = await run.read()
   const changes = diffCatalogs(before, catalog)
   const flaw =
     irreversible === undefined ? await findFlaw(run, migration, before, catalog) : undefined
-  const isReusable =
-    flaw === undefined || diffCatalogs(catalog, await readCatalog(run.database)).length === 0
+  const isReusable = flaw === undefined || diffCatalogs(catalog, await run.read()).length === 0
   return { name, catalog, changes, irreversible, flaw, isReusable }
 }
 
@@ -162,13 +172,13 @@ async function findFlaw(
 ): Promise<Flaw | undefined> {
   const downError = await runOnScratch(run, [migration], 'down')
   if (downError !== undefined) return flawOf('down-fails', downError)
-  const left = diffUnordered(before, await readCatalog(run.database))
+  const left = diffUnordered(before, await run.read())
   const againError = await runOnScratch(run, [migration], 'up')
   // Of a wrong `down` the rest is only what follows from it.
   if (left.length > 0) return { kind: 'down-differs', changes: left }
   if (againError !== undefined) return flawOf('again-fails', againError)
   if (!run.isThorough) return undefined
-  const different = diffUnordered(after, await readCatalog(run.database))
+  const different = diffUnordered(after, await run.read())
   return different.length > 0 ? { kind: 'again-differs', changes: different } : undefined
 }
 

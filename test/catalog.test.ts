@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type pg from 'pg'
-import { readCatalog, readCatalogWithin } from '../src/catalog.ts'
+import { readCatalog, readCatalogWithin, withCatalogReader } from '../src/catalog.ts'
 import { diffCatalogs, keyOf } from '../src/catalog-diff.ts'
 import { describeChange } from './support/catalog-text.ts'
 import { queryUrl, serverUrl } from './support/database.ts'
@@ -139,6 +139,21 @@ describe('catalog', () => {
     await readCatalog({ client, serverVersion })
     expect(await settings()).to.eql(before)
     await client.query('vacuum clinic.staff')
+  })
+
+  it('is read the same by a session that lasts, also once it has changed', async () => {
+    const { client, database, serverVersion, catalog } = rich
+    const connect = (): Promise<pg.Client> => connectTo(database.url)
+    await withCatalogReader({ connect, serverVersion }, async (read) => {
+      expect(await read()).to.eql(catalog)
+      await client.query('create table clinic.wards (id integer primary key, name text not null)')
+      try {
+        expect(await read()).to.eql(await readCatalog({ client, serverVersion }))
+      } finally {
+        await client.query('drop table clinic.wards')
+      }
+      expect(await read()).to.eql(catalog)
+    })
   })
 
   it('ends its transaction where it fails', async () => {
