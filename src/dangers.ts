@@ -1,4 +1,4 @@
-import type { Danger, MeasuredMigration } from './measurement.ts'
+import type { Danger, MeasuredMigration, TableShape } from './measurement.ts'
 import { parseStatements } from './parse-sql.ts'
 import { STATEMENT_RULES } from './rules/catalogue.ts'
 import { MEASURED_RULE } from './rules/measured-only.ts'
@@ -8,19 +8,25 @@ import { squawkDangers } from './squawk.ts'
 
 /**
  * What of a measured migration hurts a database in use, in the order of its statements, the dangerous
- * first. What squawk finds beyond our own rules is among it where squawk is installed.
+ * first. What squawk finds beyond our own rules is among it where squawk is installed. `tables` are those
+ * that were there before, for the code that is printed.
  */
-export async function findDangers(migration: MeasuredMigration): Promise<readonly Danger[]> {
+export async function findDangers(
+  migration: MeasuredMigration,
+  tables: readonly TableShape[] = [],
+): Promise<readonly Danger[]> {
   const statements = await parseStatements(migration.statements)
   const own = statements.flatMap((statement, at): readonly Danger[] =>
-    STATEMENT_RULES.flatMap((rule) => apply(rule, { statement, at, statements, migration })),
+    STATEMENT_RULES.flatMap((rule) =>
+      apply(rule, { statement, at, statements, migration, tables }),
+    ),
   )
   const measured = migration.statements.flatMap(({ sql, effects }, index) => {
     if (own.some((danger) => danger.statement === index && danger.level === 'dangerous')) return []
     // The parser may not know it.
     const parsed = statements.find((statement) => statement.index === index)
     const statement = parsed ?? { index, sql, node: NOTHING, effects }
-    return apply(MEASURED_RULE, { statement, at: 0, statements, migration })
+    return apply(MEASURED_RULE, { statement, at: 0, statements, migration, tables })
   })
   const found = [...own, ...measured]
   return [...found, ...(await squawkDangers(migration, statements))].sort(

@@ -3,17 +3,25 @@ import type { LoadedMigration } from './compile.ts'
 import type { Database } from './database.ts'
 import type { MigrationError } from './errors.ts'
 import { holdUp } from './held-statement.ts'
-import type { MeasuredMigration, MeasuredStatement, TableEffect, TableSize } from './measurement.ts'
+import type {
+  MeasuredMigration,
+  MeasuredStatement,
+  TableEffect,
+  TableShape,
+  TableSize,
+} from './measurement.ts'
 import { runOnScratch, type ScratchTrial } from './scratch-run.ts'
 import { emptiesTables, runsAlikeInTransaction, setsTransactionMode } from './sql-text.ts'
 import type { AroundStatement } from './statement-scope.ts'
-import { findUnindexedForeignKeys, lookAtTables } from './table-look.ts'
+import { describeTables, findUnindexedForeignKeys, lookAtTables } from './table-look.ts'
 import { effectsBetween, type KnownTable, type TableLook } from './table-state.ts'
 
 /** What a migration showed on a scratch database. */
 export interface Measurement {
   /** Where it failed: up to and with the statement that did. */
   readonly measured: MeasuredMigration
+  /** The tables as they were before it. */
+  readonly tables: readonly TableShape[]
   readonly failure: MigrationError | undefined
 }
 
@@ -29,6 +37,7 @@ export async function measureMigration(
 ): Promise<Measurement> {
   const { database } = trial
   const start = await lookAtTables(database.client)
+  const tables = await describeTables(database.client)
   const known = new Map(
     start.tables.map(({ oid, name, indexes }): [number, KnownTable] => [
       oid,
@@ -51,6 +60,7 @@ export async function measureMigration(
         failure === undefined ? await findUnindexedForeignKeys(database.client) : undefined,
       lockTimeoutMs: migration.module.lockTimeoutMs,
     },
+    tables,
     failure,
   }
 }

@@ -28,8 +28,8 @@ export interface TableEffect {
   /** How much there is of it on the target, as its catalog estimates; undefined where it is not there. */
   readonly size: TableSize | undefined
   /**
-   * What its rows must fulfil, where the statement made it a partition: pg_get_partition_constraintdef.
-   * Only the parent’s catalog knows the key; left out where nobody looked.
+   * What its rows must fulfil as those of a partition, where the statement changed that:
+   * pg_get_partition_constraintdef. Only the parent’s catalog knows the key; left out where nobody looked.
    */
   readonly partitionConstraint?: string | undefined
 }
@@ -66,6 +66,39 @@ export interface UnindexedForeignKey {
   /** With its schema, quoted where it must be. */
   readonly table: string
   readonly constraint: string
+}
+
+/** A table as it was before the migration: what code that takes something back has to say of it. */
+export interface TableShape {
+  /** With its schema, quoted where it must be. */
+  readonly table: string
+  readonly columns: readonly ColumnShape[]
+  readonly parts: readonly TablePart[]
+  /** The table that it is a partition of, and its bound: `for values …` or `default`. */
+  readonly partition: { readonly of: string; readonly bound: string } | null
+}
+
+/** A column; its type and expressions as the server writes them. */
+export interface ColumnShape {
+  readonly name: string
+  /** With its collation, where that is not the type’s own. */
+  readonly type: string
+  readonly isRequired: boolean
+  readonly default: string | null
+  /** What a generated one is worked out from. */
+  readonly generated: string | null
+  readonly identity: 'always' | 'by default' | null
+  readonly comment: string | null
+}
+
+/** What stands on a table. */
+export interface TablePart {
+  readonly kind: 'index' | 'constraint' | 'trigger' | 'policy'
+  readonly name: string
+  /** Those whose drop takes it along. */
+  readonly columns: readonly string[]
+  /** The statement that makes it. */
+  readonly definition: string
 }
 
 /** How much care something needs: `look` may hurt where much goes on, `dangerous` does. */

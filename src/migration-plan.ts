@@ -108,9 +108,9 @@ async function planOneByOne(
   const { context, database } = trial
   const { generateTypes } = await import('./types-generator.ts')
   // By OID: a pending migration may rename a table before another one changes it.
-  const { tables } = await lookAtTables(database.client)
+  const look = await lookAtTables(database.client)
   const sizeByOid = new Map(
-    tables.flatMap(({ oid, name }): [number, TableSize][] => {
+    look.tables.flatMap(({ oid, name }): [number, TableSize][] => {
       const size = sizes.get(name)
       return size === undefined ? [] : [[oid, size]]
     }),
@@ -125,7 +125,7 @@ async function planOneByOne(
       position: planned.length + 1,
       total: pending.length,
     })
-    const { measured, failure } = await measureMigration(trial, migration, sizeByOid)
+    const { measured, tables, failure } = await measureMigration(trial, migration, sizeByOid)
     if (failure !== undefined) {
       const later = pending.slice(planned.length + 1)
       return {
@@ -135,7 +135,7 @@ async function planOneByOne(
       }
     }
     const before = types
-    const dangers = await findDangers(withoutAbsent(measured))
+    const dangers = await findDangers(withoutAbsent(measured), tables)
     types = await generateTypes(database, OWN_TABLES)
     planned.push({
       ...judge(measured, dangers, migration.module.waive),

@@ -224,6 +224,18 @@ function commentEnd(sql: string, start: number): number {
   return sql.length
 }
 
+/** SQL that the server wrote, with small keywords: a name in capitals would stand in quotes. */
+export function withSmallKeywords(sql: string): string {
+  let small = ''
+  let end = 0
+  for (const { text, index } of tokens(sql)) {
+    if (!/^[A-Z_]+$/.test(text)) continue
+    small += sql.slice(end, index) + text.toLowerCase()
+    end = index + text.length
+  }
+  return small + sql.slice(end)
+}
+
 /** Where in a statement the server found fault: the line with the position marked below it. */
 export function markPosition(sql: string, position: number): readonly string[] {
   // PostgreSQL counts characters from 1, JavaScript code units from 0.

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { OWN_TABLES } from './migration.ts'
-import type { UnindexedForeignKey } from './measurement.ts'
+import type { TableShape, UnindexedForeignKey } from './measurement.ts'
+import { withSmallKeywords } from './sql-text.ts'
 import type { RelationLock, TableLook } from './table-state.ts'
 
 /**
@@ -66,6 +67,73 @@ export async function findUnindexedForeignKeys(
   )
   return rows
 }
+
+/** Describes all tables, from the catalogs alone. */
+export async function describeTables(client: pg.Client): Promise<readonly TableShape[]> {
+  const { rows } = await client.query<TableShape>(SHAPES)
+  return rows.map(({ parts, partition, ...shape }) => ({
+    ...shape,
+    parts: parts.map((part) => ({ ...part, definition: withSmallKeywords(part.definition) })),
+    partition: partition && { ...partition, bound: withSmallKeywords(partition.bound) },
+  }))
+}
+
+const SHAPES = `
+  select t.name as "table",
+         (select coalesce(json_agg(json_build_object(
+                   'name', a.attname,
+                   'type', format_type(a.atttypid, a.atttypmod) || coalesce(
+                     (select format(' collate %I', l.collname) from pg_collation l
+                       where l.oid = a.attcollation and l.oid <> y.typcollation), ''),
+                   'isRequired', a.attnotnull,
+                   'default', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
+                   'generated', case when a.attgenerated <> '' then pg_get_expr(d.adbin, d.adrelid) end,
+                   'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,
+                   'comment', col_description(c.oid, a.attnum)) order by a.attnum), '[]')
+            from pg_attribute a
+            join pg_type y on y.oid = a.atttypid
+            left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+         (select coalesce(json_agg(json_build_object(
+                   'kind', p.kind, 'name', p.name, 'definition', p.definition,
+                   'columns', (
+                     select coalesce(json_agg(distinct a.attname), '[]')
+                       from pg_depend e
+                       join pg_attribute a on a.attrelid = e.refobjid and a.attnum = e.refobjsubid
+                      where e.classid = p.catalog and e.objid = p.oid
+                        and e.refclassid = 'pg_class'::regclass and e.refobjid = c.oid))
+                   order by p.kind, p.name), '[]')
+            from (
+              select 'constraint' as kind, conname as name, oid, 'pg_constraint'::regclass as catalog,
+                     format('alter table %s add constraint %I %s', t.name, conname, pg_get_constraintdef(oid)) as definition
+                from pg_constraint where conrelid = c.oid and contype in ('c', 'f', 'p', 'u', 'x') and conparentid = 0
+              union all
+              select 'index', i.relname, i.oid, 'pg_class'::regclass, pg_get_indexdef(i.oid)
+                from pg_index x join pg_class i on i.oid = x.indexrelid
+               where x.indrelid = c.oid and not i.relispartition
+                 and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))
+              union all
+              select 'trigger', tgname, oid, 'pg_trigger'::regclass, pg_get_triggerdef(oid)
+                from pg_trigger where tgrelid = c.oid and not tgisinternal and tgparentid = 0
+              union all
+              select 'policy', polname, oid, 'pg_policy'::regclass,
+                     format('create policy %I on %s as %s for %s to %s', polname, t.name,
+                       case when polpermissive then 'permissive' else 'restrictive' end,
+                       case polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update'
+                                   when 'd' then 'delete' else 'all' end,
+                       (select string_agg(case r when 0 then 'public' else quote_ident(pg_get_userbyid(r)) end, ', ')
+                          from unnest(polroles) r))
+                     || coalesce(' using (' || pg_get_expr(polqual, polrelid) || ')', '')
+                     || coalesce(' with check (' || pg_get_expr(polwithcheck, polrelid) || ')', '')
+                from pg_policy where polrelid = c.oid) p) as parts,
+         (select json_build_object('of', format('%I.%I', m.nspname, q.relname), 'bound', pg_get_expr(c.relpartbound, c.oid))
+            from pg_inherits h join pg_class q on q.oid = h.inhparent join pg_namespace m on m.oid = q.relnamespace
+           where h.inhrelid = c.oid and c.relispartition) as partition
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral (select format('%I.%I', n.nspname, c.relname) as name) t
+   where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+   order by t.name`
 
 const locksOf = (pid: string): string => `
   select coalesce(json_agg(json_build_object('relation', relation::int8, 'mode', mode)), '[]')

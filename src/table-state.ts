@@ -63,7 +63,7 @@ export function effectsBetween(
         isRewritten: was !== undefined && is !== undefined && isRewritten(was, is),
         isScanned: was !== undefined && is !== undefined && is.scans > was.scans,
         size,
-        ...(was?.bound === null && typeof is?.bound === 'string'
+        ...(was !== undefined && typeof is?.bound === 'string' && is.bound !== was.bound
           ? { partitionConstraint: is.bound }
           : {}),
       }

@@ -1,16 +1,20 @@
 import { join } from 'node:path'
 import { expect } from 'chai'
 import pg from 'pg'
+import { format } from 'prettier'
+import { type Catalog, type CatalogLine, readCatalog } from '../src/catalog.ts'
 import { findDangers, RULES } from '../src/dangers.ts'
+import { judge } from '../src/judgement.ts'
 import type { Danger, LockMode, MeasuredMigration } from '../src/measurement.ts'
 import { NO_TRANSACTION, splitMigrations } from '../src/rules/kysely-code.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
-import { measureModule, measureStatements } from './support/measured-run.ts'
+import { type MeasuredRun, measureModule, measureStatements } from './support/measured-run.ts'
 import { createTestProject, type TestProject } from './support/project.ts'
-import { sample } from './support/size.ts'
+import { IS_FULL, sample } from './support/size.ts'
 
 /** What all examples change: tables in use, with rows. */
 const CLINIC = `
+  create function touch() returns trigger language plpgsql as $$ begin return new; end $$;
   create table institutions (id uuid primary key, name text);
   create table providers (id uuid primary key, name text);
   create table patients (id uuid primary key, mrn text);
@@ -31,9 +35,23 @@ const CLINIC = `
   create table readings (taken_at timestamptz not null, value numeric) partition by range (taken_at);
   create table readings_2025 partition of readings for values from ('2025-01-01') to ('2026-01-01');
   create table readings_2026 (taken_at timestamptz not null, value numeric);
+  create table results (id integer not null, code text) partition by hash (id);
+  create table results_0 partition of results for values with (modulus 2, remainder 0);
+  create table results_1 (id integer not null, code text);
+  create table orders (kind text not null) partition by list (kind);
+  create table orders_lab partition of orders for values in ('LAB');
+  create table orders_rest partition of orders default;
+  create table orders_imaging (kind text not null);
+  create table referrals (kind text not null) partition by list (kind);
+  create table referrals_in partition of referrals for values in ('IN');
+  create table referrals_rest (kind text not null);
+  create schema archive;
+  create schema legacy;
+  create table legacy.notes (id uuid primary key, body text);
+  create policy own_bookings on bookings for select using (true);
+  create trigger bookings_touch before update on bookings for each row execute function touch();
   create materialized view visit_counts as select kind, count(*) from visits group by kind;
   create unique index visit_counts_kind on visit_counts (kind);
-  create function touch() returns trigger language plpgsql as $$ begin return new; end $$;
 
   insert into institutions select gen_random_uuid(), 'Clinic ' || n from generate_series(1, 3) n;
   insert into patients select gen_random_uuid(), 'MRN-' || n from generate_series(1, 50) n;
@@ -42,6 +60,11 @@ const CLINIC = `
   insert into contacts select gen_random_uuid(), 'somebody' || n || '@example.org' from generate_series(1, 9) n;
   insert into readings select '2025-05-01', n from generate_series(1, 9) n;
   insert into readings_2026 select '2026-05-01', n from generate_series(1, 9) n;
+  insert into results_1 select n, 'HBA1C' from generate_series(1, 9) n
+    where satisfies_hash_partition('results'::regclass, 2, 1, n);
+  insert into orders_imaging values ('IMAGING');
+  insert into orders values ('DIET');
+  insert into referrals_rest values ('OUT');
   insert into bookings select gen_random_uuid(), tstzrange(now(), now() + interval '1 hour');
 `
 
@@ -76,14 +99,14 @@ const LOCKS: Readonly<Record<string, readonly [table: string, lock: LockMode] | 
 /** What a scratch server without rows takes. */
 const ON_NO_ROWS = new Set(['required-column-without-default'])
 
-/** What nobody knows has no safe way that could be printed. */
-const WORDS_ONLY = new Set(['blocks-while-it-works'])
-
 /** Whose safe way is the same statement, alone in its transaction. */
 const REPEATED = new Set(['trigger-locks-table', 'policy-locks-table'])
 
 /** Whose printed code is run: all at full size. */
 const PROVED = new Set(sample(RULES, 8).map(({ id }) => id))
+
+/** This repository’s own. */
+const STYLE = { semi: false, singleQuote: true, printWidth: 100 }
 
 describe('findDangers', () => {
   let template: TestDatabase
@@ -120,7 +143,20 @@ describe('findDangers', () => {
     }
   }
 
-  /** Runs the migrations of a printed text, and gives what is found in them. */
+  /** What is found in it, and not waived; each waiver has something to waive. */
+  async function judgedDangers({
+    migration,
+    tables,
+    waive,
+  }: MeasuredRun): Promise<readonly Danger[]> {
+    const judged = judge(migration, await findDangers(migration, tables), waive)
+    expect(judged.unusedWaivers).to.deep.equal([])
+    return judged.statements
+      .flatMap(({ dangers }) => dangers)
+      .filter(({ waived }) => waived === undefined)
+  }
+
+  /** Runs the migrations of a printed text, and gives what is found in them and not waived. */
   async function dangersOfCode(text: string): Promise<readonly Danger[]> {
     const codes = splitMigrations(text)
     const measureAll = async (
@@ -132,7 +168,7 @@ describe('findDangers', () => {
         const path = `instead/${i}.ts`
         await project.write(path, code)
         const measured = await measureModule(client, join(project.root, path), ending)
-        dangers.push(...(await findDangers(measured)))
+        dangers.push(...(await judgedDangers(measured)))
       }
       return dangers
     }
@@ -142,8 +178,37 @@ describe('findDangers', () => {
       : await inClinic((client) => measureAll(client, 'commit'))
   }
 
-  const rulesOf = async (...statements: readonly string[]): Promise<readonly string[]> =>
-    (await findDangers(await measureStatements(clinic, statements))).map(({ rule }) => rule)
+  /** By the program: up, down to the schema that was there, and up again past what nothing takes back. */
+  async function runUpAndDown(text: string): Promise<void> {
+    const texts = splitMigrations(text)
+    const names = texts.map((_, i) => `00${i + 1}_instead_${i}`)
+    await inClinic(async (client, database) => {
+      await project.remove('migrations')
+      for (const [i, name] of names.entries()) {
+        await project.write(`migrations/${name}.ts`, texts[i] ?? '')
+      }
+      const run = async (...args: readonly string[]): Promise<void> => {
+        const env = { DATABASE_URL: database.url }
+        const { exitCode, stderr } = await project.run([...args, '--no-codegen'], env)
+        expect(exitCode, stderr).to.equal(0)
+      }
+      const source = { client, serverVersion: 180_000 }
+      const before = await readCatalog(source)
+      const final = texts.findIndex((code) => code.includes('export const irreversible'))
+      if (final !== 0) {
+        await run('up', ...(final === -1 ? [] : ['--to', names[final - 1] ?? '']))
+        await run('rollback', '--all')
+        // What nobody knows how to take back, it says.
+        if (!text.includes('// What takes this back')) {
+          expect(differences(before, await readCatalog(source))).to.deep.equal([])
+        }
+      }
+      if (final !== -1) await run('up')
+    })
+  }
+
+  const dangersOf = async (...statements: readonly string[]): Promise<readonly Danger[]> =>
+    judgedDangers(await measureStatements(clinic, statements))
 
   for (const { id, level, what, example } of RULES) {
     describe(id, () => {
@@ -151,12 +216,10 @@ describe('findDangers', () => {
       let found: Danger | undefined
 
       before(async () => {
-        measured = await measureStatements(
-          clinic,
-          example,
-          ON_NO_ROWS.has(id) ? 'delete from visits' : '',
-        )
-        found = (await findDangers(measured)).find(({ rule }) => rule === id)
+        const first = ON_NO_ROWS.has(id) ? 'delete from visits' : ''
+        const run = await measureStatements(clinic, example, first)
+        measured = run.migration
+        found = (await judgedDangers(run)).find(({ rule }) => rule === id)
       })
 
       it(`finds ${what}: ${level}`, () => {
@@ -173,24 +236,17 @@ describe('findDangers', () => {
         })
       }
 
-      if (WORDS_ONLY.has(id) || !PROVED.has(id)) return
+      it('prints code as prettier would', async () => {
+        await expectFormatted(found?.instead ?? '')
+      })
+
+      if (!PROVED.has(id)) return
       it('prints what passes instead, and runs up and down', async () => {
         const instead = found?.instead ?? ''
-        const texts = splitMigrations(instead)
         const dangers = await dangersOfCode(instead)
         expect(dangers.filter((danger) => danger.level === 'dangerous')).to.deep.equal([])
         if (!REPEATED.has(id)) expect(dangers.map(({ rule }) => rule)).to.not.include(id)
-        await inClinic(async (_, database) => {
-          await project.remove('migrations')
-          for (const [i, text] of texts.entries()) {
-            await project.write(`migrations/00${i + 1}_instead_${i}.ts`, text)
-          }
-          const env = { DATABASE_URL: database.url }
-          const { exitCode, stderr } = await project.run(['up', '--no-codegen'], env)
-          expect(exitCode, stderr).to.equal(0)
-          const down = await project.run(['rollback', '--all', '--no-codegen'], env)
-          expect(down.exitCode, down.stderr).to.equal(0)
-        })
+        await runUpAndDown(instead)
       })
     })
   }
@@ -238,7 +294,7 @@ describe('findDangers', () => {
       ['a view made anew', 'create or replace view open_visits as select id from visits'],
     ] as const) {
       it(what, async () => {
-        const rules = await rulesOf(...statements)
+        const rules = (await dangersOf(...statements)).map(({ rule }) => rule)
         expect(rules.filter((rule) => rule !== 'foreign-key-without-index')).to.deep.equal([])
       })
     }
@@ -298,6 +354,64 @@ describe('findDangers', () => {
         'alter table visits add check (duration > 0); alter table visits alter column type set not null',
       ],
       ['a policy', ['policy-locks-table'], 'create policy own on visits using (true)'],
+      [
+        'a dropped column that may be null, with its index',
+        ['drop-breaks-running-code'],
+        'alter table visits drop column status',
+      ],
+      ['a dropped schema', ['drop-breaks-running-code'], 'drop schema legacy cascade'],
+      ['an empty schema that is dropped', ['drop-breaks-running-code'], 'drop schema archive'],
+      [
+        'a table moved to another schema',
+        ['rename-breaks-running-code'],
+        'alter table bookings set schema archive',
+      ],
+      [
+        'a change of type by an expression',
+        ['type-change-rewrites-table'],
+        'alter table visits alter column duration type interval using make_interval(mins => duration)',
+      ],
+      [
+        'a partition by hash',
+        ['attach-partition-scans-under-lock'],
+        'alter table results attach partition results_1 for values with (modulus 2, remainder 1)',
+      ],
+      [
+        'a partition beside a default one that has rows',
+        ['attach-partition-scans-under-lock'],
+        "alter table orders attach partition orders_imaging for values in ('IMAGING')",
+      ],
+      [
+        'a default partition',
+        ['attach-partition-scans-under-lock'],
+        'alter table referrals attach partition referrals_rest default',
+      ],
+      [
+        'a partition detached beside a default one',
+        ['detach-partition-blocks-reads'],
+        'alter table orders detach partition orders_lab',
+      ],
+      [
+        'a change of rows that is not the same twice',
+        ['backfill-in-one-statement'],
+        'update visits set duration = duration * 2 where duration > 0',
+      ],
+      [
+        'a change of rows by those of another table',
+        ['backfill-in-one-statement'],
+        'with new_ones as (select * from patients) update visits v set notes = p.mrn from new_ones p where p.id = v.patient_id',
+      ],
+      [
+        'a delete by the rows of another table',
+        ['backfill-in-one-statement'],
+        'delete from visits using patients where patients.id = patient_id and mrn is null',
+      ],
+      [
+        'a dropped trigger and a dropped policy',
+        ['trigger-locks-table', 'policy-locks-table'],
+        'drop trigger bookings_touch on bookings',
+        'drop policy own_bookings on bookings',
+      ],
       ['a delete of all rows', ['backfill-in-one-statement'], 'delete from readings'],
       [
         'work after an exclusive lock',
@@ -317,10 +431,13 @@ describe('findDangers', () => {
       ],
     ] as const) {
       it(what, async () => {
-        const found = await findDangers(await measureStatements(clinic, statements))
+        const found = await dangersOf(...statements)
         expect([...new Set(found.map(({ rule }) => rule))]).to.have.members(rules)
         for (const { rule, instead } of found) {
-          if (instead === undefined || REPEATED.has(rule)) continue
+          if (instead === undefined) continue
+          await expectFormatted(instead)
+          if (IS_FULL) await runUpAndDown(instead)
+          if (REPEATED.has(rule)) continue
           const left = await dangersOfCode(instead)
           expect(left.map((danger) => danger.rule)).to.not.include(rule)
         }
@@ -328,8 +445,49 @@ describe('findDangers', () => {
     }
   })
 
+  /** Runs the `up` of printed migrations. */
+  async function apply(client: pg.Client, codes: readonly string[]): Promise<void> {
+    for (const [i, code] of codes.entries()) {
+      const path = `applied/${i}.ts`
+      await project.write(path, code)
+      await measureModule(client, join(project.root, path), 'commit')
+    }
+  }
+
+  it('keeps two columns in step, whichever of them the code knows', async () => {
+    const [danger] = await dangersOf('alter table visits rename column notes to remarks')
+    const [expand = '', fill = ''] = splitMigrations(danger?.instead ?? '')
+    await inClinic(async (client) => {
+      await client.query('delete from visits where id <> (select id from visits limit 1)')
+      await apply(client, [expand])
+      await client.query(`
+        insert into visits (id, notes) values (gen_random_uuid(), 'old code');
+        insert into visits (id, remarks) values (gen_random_uuid(), 'new code');
+        update visits set remarks = 'read anew' where notes = 'new code';
+        update visits set notes = 'read again' where remarks = 'old code'`)
+      await apply(client, [fill])
+      const { rows } = await client.query('select notes, remarks from visits order by 1')
+      expect(rows).to.deep.equal([
+        { notes: 'invented', remarks: 'invented' },
+        { notes: 'read again', remarks: 'read again' },
+        { notes: 'read anew', remarks: 'read anew' },
+      ])
+    })
+  })
+
+  it('changes each row once where twice would be wrong', async () => {
+    const [danger] = await dangersOf('update visits set duration = duration * 2')
+    await inClinic(async (client) => {
+      await apply(client, splitMigrations(danger?.instead ?? ''))
+      const { rows } = await client.query('select duration, count(*)::int from visits group by 1')
+      expect(rows).to.deep.equal([{ duration: 60, count: 2500 }])
+    })
+  })
+
   it('goes by the migration’s own lock timeout', async () => {
-    const measured = await measureStatements(clinic, ['alter table visits add column room text'])
+    const { migration: measured } = await measureStatements(clinic, [
+      'alter table visits add column room text',
+    ])
     expect(await findDangers({ ...measured, lockTimeoutMs: 500 })).to.deep.equal([])
     const [danger] = await findDangers({ ...measured, lockTimeoutMs: 0 })
     expect(danger).to.include({ rule: 'lock-timeout-off', statement: 0 })
@@ -371,11 +529,10 @@ describe('findDangers', () => {
   })
 
   it('prints the safe way with the names of the statement, ready to be run', async () => {
-    const [danger] = await findDangers(
-      await measureStatements(clinic, [
-        'create unique index "visits_day" on "visits" using btree ("hospital_id", lower("priority")) where "status" = \'OPEN\'',
-      ]),
-    )
+    const { migration } = await measureStatements(clinic, [
+      'create unique index "visits_day" on "visits" using btree ("hospital_id", lower("priority")) where "status" = \'OPEN\'',
+    ])
+    const [danger] = await findDangers(migration)
     expect(danger).to.deep.equal({
       rule: 'create-index-blocks-writes',
       level: 'dangerous',
@@ -390,7 +547,8 @@ export const config = { transaction: false }
 
 export async function up(db: Kysely<any>): Promise<void> {
   await sql\`
-    create unique index concurrently if not exists visits_day on visits using btree (hospital_id, lower(priority))
+    create unique index concurrently if not exists visits_day on visits
+      using btree (hospital_id, lower(priority))
       where status = 'OPEN'
   \`.execute(db)
 }
@@ -402,6 +560,26 @@ export async function down(db: Kysely<any>): Promise<void> {
     })
   })
 })
+
+/** But for the order of columns, which none that is dropped keeps, and the CHECK of a detached partition. */
+function differences(before: Catalog, after: Catalog): readonly string[] {
+  const text = ({ object, property, value }: CatalogLine): string =>
+    property === 'columns'
+      ? `${object} ${value.split(', ').sort().join()}`
+      : `${object} ${property} ${value}`
+  const [was, is] = [before.map(text), after.map(text)]
+  return [
+    ...was.filter((line) => !is.includes(line)).map((line) => `- ${line}`),
+    ...is.filter((line) => !was.includes(line)).map((line) => `+ ${line}`),
+  ].filter((line) => !line.startsWith('+ table constraint readings_2025_taken_at_check'))
+}
+
+async function expectFormatted(code: string): Promise<void> {
+  for (const text of splitMigrations(code)) {
+    expect(await format(text, { ...STYLE, parser: 'typescript' })).to.equal(text)
+    expect(text.split('\n').filter((line) => line.length > STYLE.printWidth)).to.deep.equal([])
+  }
+}
 
 /** What is known of statements that nobody ran. */
 function unmeasured(isInTransaction: boolean, ...statements: readonly string[]): MeasuredMigration {

@@ -1,12 +1,15 @@
 import type { AlterTableCmd, ColumnDef, Constraint, ConstrType } from 'libpg-query'
-import { identifier, withoutQuotes } from './identifier.ts'
+import { addColumn, expression } from './builder-code.ts'
+import { joinName, withoutQuotes } from './identifier.ts'
 import {
   as,
   clauseAt,
   clauseBetween,
+  findAll,
   isInUse,
   nameOf,
   type Scene,
+  strings,
   type TableName,
 } from './scene.ts'
 
@@ -127,15 +130,56 @@ export function constraintText(
   return withoutQuotes(clauseBetween(sql, from, next))
 }
 
-/** A new column as it is written, without its keys and checks. */
-export function plainColumnText(sql: string, column: NewColumn): string {
+/** The same without its CONSTRAINT and name. */
+export function namelessConstraintText(
+  sql: string,
+  constraint: Constraint,
+  column: NewColumn | undefined,
+): string {
+  return constraintText(sql, constraint, column).replace(
+    /^constraint\s+("(?:[^"]|"")*"|\S+)\s+/i,
+    '',
+  )
+}
+
+/** Its name, or that which the server gives where it has none; `column` where it stands with one. */
+export function constraintNamed(
+  table: TableName,
+  constraint: Constraint | undefined,
+  column?: string,
+): string {
+  const own = column === undefined ? [] : [column]
+  const keys = [...strings(constraint?.keys), ...strings(constraint?.fk_attrs), ...own]
+  switch (constraint?.contype) {
+    case 'CONSTR_PRIMARY':
+      return constraint.conname ?? joinName(table.name, 'pkey')
+    case 'CONSTR_UNIQUE':
+      return constraint.conname ?? joinName(table.name, ...keys, 'key')
+    case 'CONSTR_FOREIGN':
+      return constraint.conname ?? joinName(table.name, ...keys, 'fkey')
+    case 'CONSTR_EXCLUSION':
+      return constraint.conname ?? joinName(table.name, 'excl')
+    default: {
+      const columns = findAll(constraint?.raw_expr, 'ColumnRef').map(({ fields }) =>
+        strings(fields),
+      )
+      const [first, ...others] = new Set(columns.map((parts) => parts.at(-1) ?? ''))
+      const only = first === undefined || others.length > 0 ? [] : [first]
+      return constraint?.conname ?? joinName(table.name, ...only, 'check')
+    }
+  }
+}
+
+/** The statement that adds a new column as it is written, without its keys and checks. */
+export function addPlainColumn(sql: string, column: NewColumn): string {
   const value = defaultText(sql, column)
-  return [
-    identifier(column.name),
+  return addColumn(
+    column.table,
+    column.name,
     typeText(sql, column),
-    ...(value === undefined ? [] : [`default ${value}`]),
-    ...(constraintOf(column, 'CONSTR_NOTNULL') === undefined ? [] : ['not null']),
-  ].join(' ')
+    ...(constraintOf(column, 'CONSTR_NOTNULL') === undefined ? [] : ['notNull()']),
+    ...(value === undefined ? [] : [`defaultTo(${expression(value)})`]),
+  )
 }
 
 /** The text of a DEFAULT without the word. */

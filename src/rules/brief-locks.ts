@@ -1,4 +1,5 @@
-import { identifier, tableIdentifier } from './identifier.ts'
+import { identifier } from './identifier.ts'
+import { takeBack } from './inverse.ts'
 import { printMigrations, run } from './kysely-code.ts'
 import { alterationsInUse } from './alterations.ts'
 import type { Match, Rule } from './rule.ts'
@@ -31,7 +32,6 @@ const trigger: Rule = {
       return brief(scene, table, {
         what: `create trigger ${name}`,
         lock: 'ShareRowExclusiveLock',
-        down: run(`drop trigger ${name} on ${tableIdentifier(table)}`),
       })
     }
     return droppedFrom(scene, 'OBJECT_TRIGGER', 'drop trigger')
@@ -54,7 +54,6 @@ const policy: Rule = {
       return brief(scene, table, {
         what: `create policy ${name}`,
         lock: 'AccessExclusiveLock',
-        down: run(`drop policy ${name} on ${tableIdentifier(table)}`),
       })
     }
     const alter = as(node, 'AlterPolicyStmt')
@@ -62,18 +61,16 @@ const policy: Rule = {
       return brief(scene, nameOf(alter.table), {
         what: `alter policy ${identifier(alter.policy_name ?? '')}`,
         lock: 'AccessExclusiveLock',
-        down: '// As it was before.',
       })
     }
     return [
       ...alterationsInUse(scene).flatMap(({ table, command }) => {
-        const words = ROW_SECURITY[command.subtype ?? '']
-        return words === undefined
+        const what = ROW_SECURITY[command.subtype ?? '']
+        return what === undefined
           ? []
           : brief(scene, table, {
-              what: `${words[0]} row level security`,
+              what: `${what} row level security`,
               lock: 'AccessExclusiveLock',
-              down: run(`alter table ${tableIdentifier(table)} ${words[1]} row level security`),
             })
       }),
       ...droppedFrom(scene, 'OBJECT_POLICY', 'drop policy'),
@@ -83,31 +80,28 @@ const policy: Rule = {
 
 export const BRIEF_LOCK_RULES: readonly Rule[] = [trigger, policy]
 
-/** What each says, and what takes it back. */
-const ROW_SECURITY: Readonly<Record<string, readonly [string, string]>> = {
-  AT_EnableRowSecurity: ['enable', 'disable'],
-  AT_DisableRowSecurity: ['disable', 'enable'],
-  AT_ForceRowSecurity: ['force', 'no force'],
-  AT_NoForceRowSecurity: ['no force', 'force'],
+const ROW_SECURITY: Readonly<Record<string, string>> = {
+  AT_EnableRowSecurity: 'enable',
+  AT_DisableRowSecurity: 'disable',
+  AT_ForceRowSecurity: 'force',
+  AT_NoForceRowSecurity: 'no force',
 }
 
 interface BriefChange {
   readonly what: string
   readonly lock: 'ShareRowExclusiveLock' | 'AccessExclusiveLock'
-  readonly down: string
 }
 
-function brief(
-  scene: Scene,
-  table: TableName,
-  { what, lock, down }: BriefChange,
-): readonly Match[] {
+function brief(scene: Scene, table: TableName, { what, lock }: BriefChange): readonly Match[] {
   if (!isInUse(scene, table)) return []
   return [
     {
       table: identityOf(scene, table),
       message: `${what} ${lockPhrase(scene, table, lock)} until the transaction ends`,
-      instead: printMigrations({ up: [run(scene.statement.sql)], down: [down] }),
+      instead: printMigrations({
+        up: [run(scene.statement.sql)],
+        down: takeBack(scene, [scene.statement]),
+      }),
     },
   ]
 }
@@ -125,7 +119,6 @@ function droppedFrom(
     return brief(scene, nameOfParts(parts.slice(0, -1)), {
       what: `${what} ${identifier(parts.at(-1) ?? '')}`,
       lock: 'AccessExclusiveLock',
-      down: '// As it was before.',
     })
   })
 }

@@ -1,9 +1,11 @@
 import {
+  addPlainColumn,
   alterationsInUse,
+  constraintNamed,
   constraintsAddedInUse,
-  constraintText,
-  plainColumnText,
+  namelessConstraintText,
 } from './alterations.ts'
+import { alterColumn, dropColumn, dropConstraint, dropTable } from './builder-code.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { type MigrationCode, NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
@@ -21,27 +23,25 @@ const addCheck: Rule = {
       if (constraint.skip_validation === true) return []
       if (!isHeavy(scene, 'isScanned', 'isRewritten')) return []
       const { sql } = scene.statement
-      const name =
-        constraint.conname ??
-        joinName(table.name, ...(column === undefined ? [] : [column.name]), 'check')
-      const text = constraintText(sql, constraint, column).replace(NAME_OF_CONSTRAINT, '')
+      const name = constraintNamed(table, constraint, column?.name)
+      const text = namelessConstraintText(sql, constraint, column)
       const alter = `alter table ${tableIdentifier(table)}`
-      const add = `add constraint ${identifier(name)} ${text} not valid`
-      const drop = `drop constraint ${identifier(name)}`
+      const add = run(`${alter} add constraint ${identifier(name)} ${text} not valid`)
+      const drop = dropConstraint(table, name)
       return [
         {
           table: identityOf(scene, table),
           message: `check ${name} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while all rows are read`,
           instead: printMigrations(
             column === undefined
-              ? { up: [run(`${alter} ${add}`)], down: [run(`${alter} ${drop}`)] }
+              ? { up: [add], down: [drop] }
               : {
-                  up: [run(`${alter} add column ${plainColumnText(sql, column)}, ${add}`)],
-                  down: [run(`${alter} drop column ${identifier(column.name)}`)],
+                  up: [addPlainColumn(sql, column), add],
+                  down: [dropColumn(table, column.name)],
                 },
             {
               up: [run(`${alter} validate constraint ${identifier(name)}`)],
-              down: [run(`${alter} ${drop}, ${add}`)],
+              down: [drop, add],
             },
           ),
         },
@@ -84,9 +84,7 @@ const addUnique: Rule = {
         if (constraint.indexname !== undefined) return []
         const isPrimary = constraint.contype === 'CONSTR_PRIMARY'
         const columns = column === undefined ? strings(constraint.keys) : [column.name]
-        const name =
-          constraint.conname ??
-          (isPrimary ? joinName(table.name, 'pkey') : joinName(table.name, ...columns, 'key'))
+        const name = constraintNamed(table, constraint, column?.name)
         const alter = `alter table ${tableIdentifier(table)}`
         const kind = isPrimary ? 'primary key' : 'unique'
         const nulls = constraint.nulls_not_distinct === true ? ' nulls not distinct' : ''
@@ -104,8 +102,8 @@ const addUnique: Rule = {
             ? []
             : [
                 {
-                  up: [run(`${alter} add column ${plainColumnText(scene.statement.sql, column)}`)],
-                  down: [run(`${alter} drop column ${identifier(column.name)}`)],
+                  up: [addPlainColumn(scene.statement.sql, column)],
+                  down: [dropColumn(table, column.name)],
                 },
               ]),
           {
@@ -116,7 +114,7 @@ const addUnique: Rule = {
                 `${alter} add constraint ${identifier(name)} ${kind} using index ${identifier(name)}${deferral}`,
               ),
             ],
-            down: [run(`${alter} drop constraint ${identifier(name)}`)],
+            down: [dropConstraint(table, name)],
           },
         ]
         return [
@@ -142,11 +140,8 @@ const addExclusion: Rule = {
   find: (scene) =>
     constraintsAddedInUse(scene, 'CONSTR_EXCLUSION').map(({ table, constraint, column }) => {
       const fresh: TableName = { schema: table.schema, name: joinName(table.name, 'new') }
-      const text = constraintText(scene.statement.sql, constraint, column).replace(
-        NAME_OF_CONSTRAINT,
-        '',
-      )
-      const name = constraint.conname ?? joinName(table.name, 'excl')
+      const text = namelessConstraintText(scene.statement.sql, constraint, column)
+      const name = constraintNamed(table, constraint)
       const old = tableIdentifier(table)
       return {
         table: identityOf(scene, table),
@@ -159,7 +154,7 @@ const addExclusion: Rule = {
               `alter table ${tableIdentifier(fresh)} add constraint ${identifier(joinName(fresh.name, 'excl'))} ${text}`,
             ),
           ],
-          down: [run(`drop table ${tableIdentifier(fresh)}`)],
+          down: [dropTable(fresh)],
         }),
       }
     }),
@@ -167,25 +162,25 @@ const addExclusion: Rule = {
 
 export const CONSTRAINT_RULES: readonly Rule[] = [addCheck, setNotNull, addUnique, addExclusion]
 
-const NAME_OF_CONSTRAINT = /^constraint\s+("(?:[^"]|"")*"|\S+)\s+/i
-
 /** The migrations that make a column NOT NULL while its table is in use. */
 export function setNotNullMigrations(
   table: TableName,
   column: string,
 ): readonly [MigrationCode, MigrationCode] {
   const alter = `alter table ${tableIdentifier(table)}`
-  const name = identifier(joinName(table.name, column, 'is_set'))
-  const add = `add constraint ${name} check (${identifier(column)} is not null) not valid`
+  const name = joinName(table.name, column, 'is_set')
+  const add = run(
+    `${alter} add constraint ${identifier(name)} check (${identifier(column)} is not null) not valid`,
+  )
   return [
-    { up: [run(`${alter} ${add}`)], down: [run(`${alter} drop constraint ${name}`)] },
+    { up: [add], down: [dropConstraint(table, name)] },
     {
       up: [
-        run(`${alter} validate constraint ${name}`),
-        run(`${alter} alter column ${identifier(column)} set not null`),
-        run(`${alter} drop constraint ${name}`),
+        run(`${alter} validate constraint ${identifier(name)}`),
+        alterColumn(table, column, 'setNotNull()'),
+        dropConstraint(table, name),
       ],
-      down: [run(`${alter} alter column ${identifier(column)} drop not null, ${add}`)],
+      down: [alterColumn(table, column, 'dropNotNull()'), add],
     },
   ]
 }

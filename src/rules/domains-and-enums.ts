@@ -1,4 +1,5 @@
 import { identifier, joinName, tableIdentifier, withoutQuotes } from './identifier.ts'
+import { takeBack } from './inverse.ts'
 import { printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import { as, clauseAt, effectsInUse, isMeasured, lockName, nameOfParts, strings } from './scene.ts'
@@ -74,9 +75,9 @@ const enumValue: Rule = {
         instead: printMigrations(
           {
             up: [run(scene.statement.sql)],
-            down: ['// PostgreSQL can’t take a value out of an enum.'],
+            down: { irreversible: 'PostgreSQL can’t take a value out of an enum' },
           },
-          { up: others.map(({ sql }) => run(sql)), down: ['// As before.'] },
+          { up: others.map(({ sql }) => run(sql)), down: takeBack(scene, others) },
         ),
       },
     ]

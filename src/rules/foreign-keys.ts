@@ -1,11 +1,14 @@
 import type { Constraint } from 'libpg-query'
 import {
+  addPlainColumn,
   columnsMade,
+  constraintNamed,
   constraintsAddedInUse,
-  constraintText,
-  plainColumnText,
+  namelessConstraintText,
 } from './alterations.ts'
+import { createIndex, dropColumn, dropConstraint } from './builder-code.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
+import { dropIndexConcurrently, takeBack } from './inverse.ts'
 import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import {
@@ -40,27 +43,22 @@ const addForeignKey: Rule = {
         return []
       const { name, text } = foreignKey(scene, table, constraint, column?.name)
       const alter = `alter table ${tableIdentifier(table)}`
-      const add = `${alter} add ${text} not valid`
-      const drop = `${alter} drop constraint ${identifier(name)}`
-      const validate = `${alter} validate constraint ${identifier(name)}`
+      const add = run(`${alter} add ${text} not valid`)
+      const drop = dropConstraint(table, name)
       return [
         {
           table: identityOf(scene, table),
           message: `foreign key ${name} ${lockPhrase(scene, table, 'ShareRowExclusiveLock')}${lockOnParent(scene, nameOf(constraint.pktable))}, while all rows are read`,
           instead: printMigrations(
             column === undefined
-              ? { up: [run(add)], down: [run(drop)] }
+              ? { up: [add], down: [drop] }
               : {
-                  up: [
-                    run(
-                      `${alter} add column ${plainColumnText(scene.statement.sql, column)}, add ${text} not valid`,
-                    ),
-                  ],
-                  down: [run(`${alter} drop column ${identifier(column.name)}`)],
+                  up: [addPlainColumn(scene.statement.sql, column), add],
+                  down: [dropColumn(table, column.name)],
                 },
             {
-              up: [run(validate)],
-              down: [run(`${drop}, add ${text} not valid`)],
+              up: [run(`${alter} validate constraint ${identifier(name)}`)],
+              down: [drop, add],
             },
           ),
         },
@@ -84,35 +82,25 @@ const foreignKeyWithoutIndex: Rule = {
       if (isIndexed(scene, table, name, columns)) return []
       const index = joinName(table.name, ...columns, 'idx')
       const definition = `${identifier(index)} on ${tableIdentifier(table)} (${columns.map(identifier).join(', ')})`
-      const isOld = isInUse(scene, table)
-      const concurrently = isOld ? ' concurrently if not exists' : ''
+      const down = takeBack(scene, [scene.statement])
       return [
         {
           table: identityOf(scene, table),
           message: `foreign key ${name} has no index on ${columns.join(', ')}: a delete in ${identityOf(scene, nameOf(constraint.pktable))} reads all of ${identityOf(scene, table)}`,
-          instead: isOld
+          instead: isInUse(scene, table)
             ? printMigrations(
                 {
                   config: NO_TRANSACTION,
-                  up: [run(`create index${concurrently} ${definition}`)],
+                  up: [run(`create index concurrently if not exists ${definition}`)],
                   down: [
-                    run(
-                      `drop index concurrently if exists ${tableIdentifier({ schema: table.schema, name: index })}`,
-                    ),
+                    dropIndexConcurrently(tableIdentifier({ schema: table.schema, name: index })),
                   ],
                 },
-                {
-                  up: [run(scene.statement.sql)],
-                  down: [
-                    run(
-                      `alter table ${tableIdentifier(table)} drop constraint ${identifier(name)}`,
-                    ),
-                  ],
-                },
+                { up: [run(scene.statement.sql)], down },
               )
             : printMigrations({
-                up: [run(scene.statement.sql), run(`create index ${definition}`)],
-                down: [run(`drop table ${tableIdentifier(table)}`)],
+                up: [run(scene.statement.sql), createIndex(index, table, columns)],
+                down,
               }),
         },
       ]
@@ -128,13 +116,9 @@ function foreignKey(
   constraint: Constraint,
   column: string | undefined,
 ): { readonly name: string; readonly text: string } {
-  const columns = column === undefined ? strings(constraint.fk_attrs) : [column]
-  const name = constraint.conname ?? joinName(table.name, ...columns, 'fkey')
+  const name = constraintNamed(table, constraint, column)
   const made = columnsMade(scene).find((other) => other.name === column)
-  const text = constraintText(scene.statement.sql, constraint, made).replace(
-    /^constraint\s+("(?:[^"]|"")*"|\S+)\s+/i,
-    '',
-  )
+  const text = namelessConstraintText(scene.statement.sql, constraint, made)
   const keys = column === undefined ? '' : `foreign key (${identifier(column)}) `
   return { name, text: `constraint ${identifier(name)} ${keys}${text}` }
 }

@@ -1,5 +1,6 @@
-import { tokens } from '../sql-text.ts'
-import { identifier, joinName, tableIdentifier } from './identifier.ts'
+import { concurrently } from './concurrently.ts'
+import { joinName, tableIdentifier } from './identifier.ts'
+import { dropIndexConcurrently, takeBack } from './inverse.ts'
 import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import {
@@ -38,11 +39,7 @@ const createIndex: Rule = {
           up: [
             run(concurrently(scene.statement.sql, index.idxname === undefined ? name : undefined)),
           ],
-          down: [
-            run(
-              `drop index concurrently if exists ${tableIdentifier({ schema: table.schema, name })}`,
-            ),
-          ],
+          down: [dropIndexConcurrently(tableIdentifier({ schema: table.schema, name }))],
         }),
       },
     ]
@@ -74,8 +71,8 @@ const dropIndex: Rule = {
         instead: printMigrations({
           config: NO_TRANSACTION,
           // CONCURRENTLY takes one at a time.
-          up: names.map((name) => run(`drop index concurrently if exists ${name}`)),
-          down: ['// As before, with CONCURRENTLY: create index concurrently …'],
+          up: names.map(dropIndexConcurrently),
+          down: takeBack(scene, [scene.statement], true),
         }),
       },
     ]
@@ -118,23 +115,3 @@ function isReindexConcurrent({ statement }: Scene): boolean {
   const params = as(statement.node, 'ReindexStmt')?.params ?? []
   return params.some((param) => as(param, 'DefElem')?.defname === 'concurrently')
 }
-
-/**
- * The statement with CONCURRENTLY. CREATE INDEX gets a name where it had none, for down, and IF NOT EXISTS,
- * as a migration without a transaction may run again.
- */
-function concurrently(sql: string, name?: string): string {
-  const words = [...tokens(sql)]
-  const isReindex = words[0]?.text.toLowerCase() === 'reindex'
-  const at = words.findIndex(({ text }, i) => i > 0 && REINDEXED.has(text.toLowerCase()))
-  const place = words[at]
-  if (place === undefined) return sql
-  const end = place.index + place.text.length
-  if (isReindex) return `${sql.slice(0, end)} concurrently${sql.slice(end)}`
-  const isRepeatable = words[at + 1]?.text.toLowerCase() === 'if'
-  const added = name === undefined ? '' : ` ${identifier(name)}`
-  return `${sql.slice(0, end)} concurrently${isRepeatable ? '' : ' if not exists'}${added}${sql.slice(end)}`
-}
-
-/** What may follow REINDEX; CREATE INDEX has one of them too. */
-const REINDEXED: ReadonlySet<string> = new Set(['index', 'table', 'schema', 'database', 'system'])

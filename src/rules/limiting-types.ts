@@ -1,9 +1,9 @@
 import type { DangerLevel } from '../measurement.ts'
 import { columnsMade, constraintOf, type NewColumn, typeText } from './alterations.ts'
-import { identifier, tableIdentifier } from './identifier.ts'
+import { takeBack } from './inverse.ts'
 import { printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
-import { as, identityOf, indexOfByte, type Scene, strings } from './scene.ts'
+import { identityOf, indexOfByte, type Scene, strings } from './scene.ts'
 
 /** To be looked at, all of them: nothing stops today, and the type is dear to change once there are rows. */
 const level: DangerLevel = 'look'
@@ -116,24 +116,17 @@ function replaceTypes(
   return columnsMade(scene)
     .filter(isWanted)
     .map((column) => {
-      const { table, name } = column
+      const { table } = column
       const isArray = (column.definition.typeName?.arrayBounds ?? []).length > 0
       const start = indexOfByte(sql, column.definition.typeName?.location ?? 0)
       const written = sql.slice(start, start + lengthOfType(sql.slice(start), column))
       const better = `${sql.slice(0, start)}${type(column)}${isArray ? '[]' : ''}${sql.slice(start + written.length)}`
-      const isCreate = as(scene.statement.node, 'CreateStmt') !== undefined
       return {
         table: identityOf(scene, table),
         message: `${identityOf(scene, table)}: ${message(column)}`,
         instead: printMigrations({
           up: [run(better)],
-          down: [
-            run(
-              isCreate
-                ? `drop table ${tableIdentifier(table)}`
-                : `alter table ${tableIdentifier(table)} drop column ${identifier(name)}`,
-            ),
-          ],
+          down: takeBack(scene, [scene.statement]),
         }),
       }
     })

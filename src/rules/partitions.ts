@@ -1,17 +1,21 @@
+import { withSmallKeywords } from '../sql-text.ts'
 import { alterationsInUse } from './alterations.ts'
+import { dropConstraint } from './builder-code.ts'
 import { identifier, joinName, tableIdentifier, withoutQuotes } from './identifier.ts'
-import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
+import { comment, NO_TRANSACTION, printMigrations, run, waive } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import {
   as,
   clauseAt,
-  effectOn,
+  effectsInUse,
   identityOf,
   isHeavy,
   isInUse,
   lockPhrase,
   nameOf,
+  parseIdentity,
   type Scene,
+  shapeOf,
   type TableName,
 } from './scene.ts'
 
@@ -27,34 +31,33 @@ const attach: Rule = {
   find: (scene) =>
     attachments(scene).flatMap(({ parent, child, bound }) => {
       if (!isInUse(scene, child)) return []
-      const effect = effectOn(scene, child)
       if (!isHeavy(scene, 'isScanned')) return []
-      const name = identifier(joinName(child.name, 'bounds'))
-      const alter = `alter table ${tableIdentifier(child)}`
-      const check = effect?.partitionConstraint
-      const add = `${alter} add constraint ${name} check (${check ?? ''}) not valid`
-      const drop = `${alter} drop constraint ${name}`
+      const checks = boundChecks(scene, parent)
       const partition = `alter table ${tableIdentifier(parent)}`
       const attached = `${partition} attach partition ${tableIdentifier(child)} ${bound}`
       return [
         {
           table: identityOf(scene, child),
           message: `attach partition ${child.name} ${lockPhrase(scene, child, 'AccessExclusiveLock')}, while all rows are read`,
-          ...(check === undefined
+          ...(checks.length === 0
             ? {
                 hint: `Add a CHECK to ${child.name} that the partition key is not null and within the bounds, NOT VALID; VALIDATE it and attach ${child.name} in the next migration; drop the CHECK after that.`,
               }
             : {}),
           instead:
-            check === undefined
+            checks.length === 0
               ? undefined
               : printMigrations(
-                  { up: [run(add)], down: [run(drop)] },
+                  { up: checks.map(({ add }) => add), down: checks.map(({ drop }) => drop) },
                   {
-                    up: [run(`${alter} validate constraint ${name}`), run(attached), run(drop)],
+                    up: [
+                      ...checks.map(({ validate }) => validate),
+                      run(attached),
+                      ...checks.map(({ drop }) => drop),
+                    ],
                     down: [
                       run(`${partition} detach partition ${tableIdentifier(child)}`),
-                      run(add),
+                      ...checks.map(({ add }) => add),
                     ],
                   },
                 ),
@@ -74,16 +77,26 @@ const detach: Rule = {
     alterationsInUse(scene).flatMap(({ table, command }) => {
       const partition = as(command.def, 'PartitionCmd')
       if (command.subtype !== 'AT_DetachPartition' || partition?.concurrent === true) return []
-      const child = tableIdentifier(nameOf(partition?.name))
+      const child = nameOf(partition?.name)
       const alter = `alter table ${tableIdentifier(table)}`
+      const attach = `${alter} attach partition ${tableIdentifier(child)}`
+      const bound = shapeOf(scene, child)?.partition?.bound
+      const detached = `${alter} detach partition ${tableIdentifier(child)}`
       return [
         {
           table: identityOf(scene, table),
-          message: `detach partition ${child} ${lockPhrase(scene, table, 'AccessExclusiveLock')}`,
+          message: `detach partition ${tableIdentifier(child)} ${lockPhrase(scene, table, 'AccessExclusiveLock')}`,
           instead: printMigrations({
-            config: NO_TRANSACTION,
-            up: [run(`${alter} detach partition ${child} concurrently`)],
-            down: [`// ${alter} attach partition ${child} for values …`],
+            ...(hasDefaultPartition(scene, table)
+              ? {
+                  config: waive(detach.id, 'beside a default partition it can’t be CONCURRENTLY'),
+                  up: [run(detached)],
+                }
+              : { config: NO_TRANSACTION, up: [run(`${detached} concurrently`)] }),
+            down: [
+              comment('The CHECK that CONCURRENTLY left in place of the bound may stay.'),
+              bound === undefined ? comment(`${attach} for values …`) : run(`${attach} ${bound}`),
+            ],
           }),
         },
       ]
@@ -91,6 +104,42 @@ const detach: Rule = {
 }
 
 export const PARTITION_RULES: readonly Rule[] = [attach, detach]
+
+interface BoundCheck {
+  readonly add: string
+  readonly validate: string
+  readonly drop: string
+}
+
+/** For each table that was read, the partition and maybe the default one: what proves that nothing amiss is in it. */
+function boundChecks(scene: Scene, parent: TableName): readonly BoundCheck[] {
+  return effectsInUse(scene.statement, scene.migration).flatMap((effect) => {
+    if (!effect.isScanned || effect.partitionConstraint === undefined) return []
+    const { schema, name } = parseIdentity(effect.table)
+    const table = { schema: schema === 'public' ? parent.schema : schema, name }
+    const check = joinName(name, 'bounds')
+    const alter = `alter table ${tableIdentifier(table)}`
+    // A hash’s bound names the parent by a number, which is another one on each server.
+    const bound = withSmallKeywords(effect.partitionConstraint).replace(
+      /(?<=satisfies_hash_partition\()'\d+'::oid/g,
+      `'${tableIdentifier(parent).replaceAll("'", "''")}'::regclass`,
+    )
+    return [
+      {
+        add: run(`${alter} add constraint ${identifier(check)} check (${bound}) not valid`),
+        validate: run(`${alter} validate constraint ${identifier(check)}`),
+        drop: dropConstraint(table, check),
+      },
+    ]
+  })
+}
+
+function hasDefaultPartition(scene: Scene, table: TableName): boolean {
+  const parent = identityOf(scene, table)
+  return scene.tables.some(
+    ({ partition }) => partition?.of === parent && partition.bound === 'default',
+  )
+}
 
 function attachments(
   scene: Scene,

@@ -1,8 +1,8 @@
 import { tokens } from '../sql-text.ts'
-import { tableIdentifier } from './identifier.ts'
+import { takeBack } from './inverse.ts'
 import { printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
-import { as, nameOf, type Scene } from './scene.ts'
+import { as, type Scene } from './scene.ts'
 
 const ifNotExists: Rule = {
   id: 'if-exists-hides-differences',
@@ -19,18 +19,13 @@ const ifNotExists: Rule = {
     if (removed === 'OBJECT_EXTENSION' || removed === 'OBJECT_SCHEMA') return []
     const { text, words } = withoutCondition(scene)
     if (words === undefined) return []
-    const created = as(node, 'CreateStmt')?.relation
     return [
       {
         table: undefined,
         message: `${words} lets pass what differs from what is meant`,
         instead: printMigrations({
           up: [run(text)],
-          down: [
-            created === undefined
-              ? '// As before.'
-              : run(`drop table ${tableIdentifier(nameOf(created))}`),
-          ],
+          down: takeBack(scene, [scene.statement]),
         }),
       },
     ].filter(() => text !== sql)

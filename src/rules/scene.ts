@@ -1,5 +1,11 @@
 import type { Node, RangeVar } from 'libpg-query'
-import type { LockMode, MeasuredMigration, TableEffect } from '../measurement.ts'
+import type {
+  ColumnShape,
+  LockMode,
+  MeasuredMigration,
+  TableEffect,
+  TableShape,
+} from '../measurement.ts'
 import { tokens } from '../sql-text.ts'
 
 /** One statement as it was measured, and its syntax tree. */
@@ -18,6 +24,8 @@ export interface Scene {
   readonly at: number
   readonly statements: readonly ParsedStatement[]
   readonly migration: MeasuredMigration
+  /** The tables as they were before it; empty where nobody looked. */
+  readonly tables: readonly TableShape[]
 }
 
 /** A name as it is written. */
@@ -80,6 +88,17 @@ export function identityOf(scene: Scene, table: TableName): string {
     .concat(scene.migration.newTables)
     .find((identity) => isSame(identity, table))
   return known ?? [table.schema, table.name].filter((part) => part !== undefined).join('.')
+}
+
+/** The table as it was before the migration; undefined where it is not known. */
+export function shapeOf(scene: Scene, table: TableName): TableShape | undefined {
+  const known = parseIdentity(identityOf(scene, table))
+  return scene.tables.find((shape) => isSame(shape.table, known))
+}
+
+/** The column as it was before the migration; undefined where it is not known. */
+export function columnOf(scene: Scene, table: TableName, name: string): ColumnShape | undefined {
+  return shapeOf(scene, table)?.columns.find((column) => column.name === name)
 }
 
 /** True where the table was there before the migration, so that others may be using it. */

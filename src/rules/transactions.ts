@@ -1,7 +1,7 @@
 import { isConcurrent, tokens, transactionBreach } from '../sql-text.ts'
-import { hasUnknownFunction, someRows } from './columns.ts'
-import { identifier, tableIdentifier, withoutQuotes } from './identifier.ts'
-import { NO_TRANSACTION, printMigrations, run, runInBatches } from './kysely-code.ts'
+import { tableIdentifier, withoutQuotes } from './identifier.ts'
+import { migrationOf, takeBack } from './inverse.ts'
+import { printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import {
   as,
@@ -10,7 +10,6 @@ import {
   effectsInUse,
   findAll,
   identityOf,
-  isHeavy,
   isInUse,
   lockName,
   nameOf,
@@ -39,11 +38,7 @@ const noLockTimeout: Rule = {
         message: own
           ? 'config.lockTimeoutMs is 0: a statement waits for its lock without end, and everybody behind it'
           : 'lock_timeout is set to 0: a statement waits for its lock without end, and everybody behind it',
-        instead: printMigrations({
-          ...(scene.migration.isInTransaction ? {} : { config: NO_TRANSACTION }),
-          up: rest.map(({ sql }) => run(sql)),
-          down: ['// As before.'],
-        }),
+        instead: printMigrations(migrationOf(scene, rest)),
       },
     ]
   },
@@ -69,41 +64,9 @@ const workUnderLock: Rule = {
         table: work,
         message: `${firstWords(scene.statement.sql)} works on ${work} while the transaction holds ${lockName(held.lock)} on ${held.table}, which blocks ${BLOCKS[held.lock]}`,
         instead: printMigrations(
-          {
-            up: scene.statements.slice(0, scene.at).map(({ sql }) => run(sql)),
-            down: ['// What takes this part back.'],
-          },
-          {
-            up: scene.statements.slice(scene.at).map(({ sql }) => run(sql)),
-            down: ['// What takes this part back.'],
-          },
+          migrationOf(scene, scene.statements.slice(0, scene.at)),
+          migrationOf(scene, scene.statements.slice(scene.at)),
         ),
-      },
-    ]
-  },
-}
-
-const backfill: Rule = {
-  id: 'backfill-in-one-statement',
-  level: 'dangerous',
-  what: 'UPDATE or DELETE of a whole table in use at once',
-  why: 'It locks every row until it commits, doubles the table, and starts from nothing when it is interrupted. Dangerous, as all of that grows with the table. One that finds its rows by an index was measured not to read the table, and is let pass.',
-  hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped. Where there are many millions of rows, make a partial index of those that are left first.',
-  example: ["update visits set priority = 'routine' where priority is null"],
-  find: (scene) => {
-    const { node } = scene.statement
-    const change = as(node, 'UpdateStmt') ?? as(node, 'DeleteStmt') ?? as(node, 'MergeStmt')
-    if (change === undefined) return []
-    const table = nameOf(change.relation)
-    if (!isInUse(scene, table)) return []
-    if (!isHeavy(scene, 'isScanned')) return []
-    if (!scene.migration.isInTransaction && hasLimit(change)) return []
-    const verb = as(node, 'DeleteStmt') === undefined ? 'update' : 'delete'
-    return [
-      {
-        table: identityOf(scene, table),
-        message: `${verb} reads all of ${identityOf(scene, table)} and locks every row that it changes until it commits`,
-        instead: inBatches(scene, table),
       },
     ]
   },
@@ -134,7 +97,10 @@ const repeatedAlters: Rule = {
         message: `${same.length} ALTER TABLE each read all of ${identityOf(scene, first.table)}`,
         instead: printMigrations({
           up: [run(`${alter}\n  ${actions.join(',\n  ')}`)],
-          down: ['// As before.'],
+          down: takeBack(
+            scene,
+            same.map(({ statement }) => statement),
+          ),
         }),
       },
     ]
@@ -154,14 +120,14 @@ const transactionControl: Rule = {
     if (breach === undefined) return []
     const local = /^\s*set\s+(session\s+)?/i
     const rest = scene.statements.flatMap((statement, at) => {
-      if (at !== scene.at) return [run(statement.sql)]
-      return local.test(sql) ? [run(sql.replace(local, 'set local '))] : []
+      if (at !== scene.at) return [statement]
+      return local.test(sql) ? [{ ...statement, sql: sql.replace(local, 'set local ') }] : []
     })
     return [
       {
         table: undefined,
         message: breach,
-        instead: printMigrations({ up: rest, down: ['// As before.'] }),
+        instead: printMigrations(migrationOf(scene, rest)),
       },
     ]
   },
@@ -170,7 +136,6 @@ const transactionControl: Rule = {
 export const TRANSACTION_RULES: readonly Rule[] = [
   noLockTimeout,
   workUnderLock,
-  backfill,
   repeatedAlters,
   transactionControl,
 ]
@@ -231,73 +196,6 @@ function worksOn({ statement, migration }: Scene): string | undefined {
 function firstWords(sql: string): string {
   const [first, second] = tokens(sql)
   return [first, second].map((token) => token?.text.toLowerCase() ?? '').join(' ')
-}
-
-function hasLimit(change: unknown): boolean {
-  return findAll(change, 'SelectStmt').some(({ limitCount }) => limitCount !== undefined)
-}
-
-/** The same change in batches; undefined where a loop might never end, or the rows come from a join. */
-function inBatches({ statement: { node, sql } }: Scene, table: TableName): string | undefined {
-  const update = as(node, 'UpdateStmt')
-  const remove = as(node, 'DeleteStmt')
-  if (update?.withClause !== undefined || remove?.withClause !== undefined) return undefined
-  const name = tableIdentifier(table)
-  const alias = update?.relation?.alias?.aliasname ?? remove?.relation?.alias?.aliasname
-  const as_ = alias === undefined ? '' : ` as ${identifier(alias)}`
-  const where = sectionOf(sql, 'where')
-  const rowsWhere = (condition: string | undefined): string => someRows(`${name}${as_}`, condition)
-  const code = (statement: string): string =>
-    printMigrations({
-      config: NO_TRANSACTION,
-      up: [runInBatches(statement)],
-      down: ['// Nothing to take back.'],
-    })
-  if (remove !== undefined) {
-    if ((remove.usingClause ?? []).length > 0) return undefined
-    return code(`delete from ${name}${as_}\n${rowsWhere(where)}`)
-  }
-  const set = sectionOf(sql, 'set')
-  if (update === undefined || set === undefined || (update.fromClause ?? []).length > 0) {
-    return undefined
-  }
-  const targets = (update.targetList ?? []).flatMap((target) => as(target, 'ResTarget') ?? [])
-  const columns = targets.flatMap((target) => target.name ?? [])
-  const mentions = (tree: unknown): boolean =>
-    findAll(tree, 'ColumnRef').some(({ fields }) => columns.includes(strings(fields).at(-1) ?? ''))
-  // Each batch must find what the one before left: its rows must not match any more.
-  if (targets.some(({ val }) => mentions(val))) return undefined
-  if (mentions(update.whereClause))
-    return code(`update ${name}${as_} set ${set}\n${rowsWhere(where)}`)
-  if (targets.some(({ val }) => val === undefined || hasUnknownFunction(val))) return undefined
-  const pending = set
-    .split(/,(?![^(]*\))/)
-    .map((part) =>
-      part.trim().replace(/^("(?:[^"]|"")*"|\w+)\s*=\s*([^]*)$/, '$1 is distinct from ($2)'),
-    )
-    .join(' or ')
-  const condition = where === undefined ? pending : `(${where}) and (${pending})`
-  return code(`update ${name}${as_} set ${set}\n${rowsWhere(condition)}`)
-}
-
-const SECTIONS: ReadonlySet<string> = new Set(['set', 'from', 'where', 'returning'])
-
-/** What stands behind that word, up to the next of its kind. */
-function sectionOf(sql: string, word: string): string | undefined {
-  let depth = 0
-  let start: number | undefined
-  let previous = ''
-  for (const { text, index } of tokens(sql)) {
-    const lower = text.toLowerCase()
-    if (depth === 0 && SECTIONS.has(lower) && previous !== 'distinct') {
-      if (start !== undefined) return sql.slice(start, index).trim()
-      if (lower === word) start = index + text.length
-    }
-    if (text === '(') depth += 1
-    if (text === ')') depth -= 1
-    previous = lower
-  }
-  return start === undefined ? undefined : sql.slice(start).trim().replace(/;$/, '')
 }
 
 interface Pass {

@@ -1,3 +1,5 @@
+import { NOTHING_TO_TAKE_BACK } from './batches.ts'
+import { refreshConcurrently } from './builder-code.ts'
 import { identifier, tableIdentifier } from './identifier.ts'
 import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
@@ -48,7 +50,7 @@ const truncateCascade: Rule = {
             '// Leave out of it what is to stay.',
             run(`truncate ${all.map(tableIdentifier).join(', ')}`),
           ],
-          down: ['// The rows are gone.'],
+          down: { irreversible: 'the rows are gone' },
         }),
       },
     ]
@@ -82,7 +84,7 @@ const rewriteInPlace: Rule = {
           instead: printMigrations({
             config: NO_TRANSACTION,
             up: [run(`vacuum (analyze) ${tableIdentifier(table)}`)],
-            down: ['// Nothing to take back.'],
+            down: NOTHING_TO_TAKE_BACK,
           }),
         },
       ]
@@ -101,18 +103,12 @@ const refresh: Rule = {
     const statement = as(scene.statement.node, 'RefreshMatViewStmt')
     const view: TableName = nameOf(statement?.relation)
     if (statement === undefined || statement.concurrent === true || !isInUse(scene, view)) return []
-    const name = [view.schema, view.name].flatMap((part) => part ?? []).join('.')
-    const isSimple = /^[\w.]+$/.test(name)
     return [
       {
         table: identityOf(scene, view),
         message: `refresh ${lockPhrase(scene, view, 'AccessExclusiveLock')} while its query runs`,
         instead: printMigrations({
-          up: [
-            isSimple
-              ? `await db.schema.refreshMaterializedView('${name}').concurrently().execute()`
-              : run(`refresh materialized view concurrently ${tableIdentifier(view)}`),
-          ],
+          up: [refreshConcurrently(view)],
           down: [`// Nothing to take back: ${identifier(view.name)} only follows its tables.`],
         }),
       },

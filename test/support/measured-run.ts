@@ -7,23 +7,34 @@ import {
   type MeasuredMigration,
   type MeasuredStatement,
   type TableEffect,
+  type TableShape,
 } from '../../src/measurement.ts'
+import type { Waivers } from '../../src/migration.ts'
 import { isConcurrent } from '../../src/sql-text.ts'
+import { describeTables } from '../../src/table-look.ts'
 import { migrationFile } from './history.ts'
+
+/** What ran, and what was there before. */
+export interface MeasuredRun {
+  readonly migration: MeasuredMigration
+  readonly tables: readonly TableShape[]
+  readonly waive: Waivers
+}
 
 /** Runs the statements in one transaction, measuring each, after one that is not; rolls it back. */
 export async function measureStatements(
   client: pg.Client,
   statements: readonly string[],
   first = '',
-): Promise<MeasuredMigration> {
+): Promise<MeasuredRun> {
   await client.query('begin')
   try {
     await client.query(first)
     const before = await relations(client)
+    const tables = await describeTables(client)
     const measured: MeasuredStatement[] = []
     for (const sql of statements) measured.push(await measureStatement(client, sql, before))
-    return await finish(client, true, measured, before)
+    return { migration: await finish(client, true, measured, before), tables, waive: {} }
   } finally {
     await client.query('rollback')
   }
@@ -34,12 +45,13 @@ export async function measureModule(
   client: pg.Client,
   path: string,
   ending: 'commit' | 'rollback',
-): Promise<MeasuredMigration> {
+): Promise<MeasuredRun> {
   const [loaded] = await loadMigrations([{ ...migrationFile('001_a'), path }])
   if (loaded === undefined) throw new Error(`${path} is no migration`)
-  const { up, transaction } = loaded.module
+  const { up, transaction, waive } = loaded.module
   const measured: MeasuredStatement[] = []
   const before = await relations(client)
+  const tables = await describeTables(client)
   const query = async (sql: string, values: readonly unknown[] = []): Promise<unknown> => {
     if (transaction) {
       let result: unknown
@@ -81,7 +93,7 @@ export async function measureModule(
   }
   const migration = await finish(client, transaction, measured, before)
   if (transaction) await client.query(ending)
-  return migration
+  return { migration, tables, waive }
 }
 
 interface Relation {
@@ -89,6 +101,7 @@ interface Relation {
   readonly name: string
   readonly files: string
   readonly scans: number
+  readonly bound: string | null
   readonly locks: readonly LockMode[]
 }
 
@@ -98,6 +111,7 @@ const RELATIONS = `
            select string_agg(concat(',', pg_relation_filenode(indexrelid)), '' order by indexrelid)
              from pg_index where indrelid = c.oid)) as files,
          pg_stat_get_xact_numscans(c.oid)::int as scans,
+         case when c.relispartition then pg_get_partition_constraintdef(c.oid) end as bound,
          array(select mode from pg_locks where relation = c.oid and pid = pg_backend_pid() and granted) as locks
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where relkind in ('r', 'p', 'm') and n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'`
@@ -131,20 +145,14 @@ async function measureStatement(
     const isScanned = now !== undefined && now.scans > old.scans
     const lock = gained.at(-1)
     if (lock === undefined && !isRewritten && !isScanned) continue
-    const {
-      rows: [partition],
-    } = await client.query<{ bound: string | null }>(
-      'select pg_get_partition_constraintdef(oid) as bound from pg_class where oid = $1',
-      [oid],
-    )
-    const bound = partition?.bound ?? undefined
+    const bound = now?.bound ?? undefined
     effects.push({
       table: known.get(oid)?.name ?? old.name,
       lock,
       isRewritten,
       isScanned,
       size: undefined,
-      ...(bound === undefined ? {} : { partitionConstraint: bound }),
+      ...(bound === undefined || bound === old.bound ? {} : { partitionConstraint: bound }),
     })
   }
   return { sql, location: undefined, effects }

@@ -99,7 +99,7 @@ export async function up(db: Kysely<any>): Promise<void> {
   await sql\`vacuum\`.execute(db)
 }
 
-export async function down(db: Kysely<any>): Promise<void> {
+export async function down(): Promise<void> {
   // Nothing.
 }
 `,
@@ -132,7 +132,10 @@ export async function down(db: Kysely<any>): Promise<void> {
   it('prints a loop that ends once nothing is left to do', () => {
     expect(runInBatches('delete from drafts where id in (select id from drafts limit 9)')).to.equal(
       `for (;;) {
-  const { numAffectedRows = 0n } = await sql\`delete from drafts where id in (select id from drafts limit 9)\`.execute(db)
+  const { numAffectedRows = 0n } = await sql\`
+    delete from drafts
+      where id in (select id from drafts limit 9)
+  \`.execute(db)
   if (numAffectedRows === 0n) break
 }`,
     )

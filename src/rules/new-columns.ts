@@ -1,6 +1,5 @@
 import type { Node } from 'libpg-query'
 import {
-  alterationsInUse,
   columnsAddedInUse,
   constraintOf,
   constraintText,
@@ -8,19 +7,13 @@ import {
   type NewColumn,
   typeText,
 } from './alterations.ts'
+import { fillInBatches } from './batches.ts'
+import { addColumn, alterColumn, dropColumn, expression } from './builder-code.ts'
 import { setNotNullMigrations } from './constraints.ts'
 import { identifier, joinName, tableIdentifier, withoutQuotes } from './identifier.ts'
-import {
-  type MigrationCode,
-  NO_TRANSACTION,
-  printMigrations,
-  run,
-  runInBatches,
-} from './kysely-code.ts'
+import { type MigrationCode, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import {
-  as,
-  clauseAt,
   findAll,
   identityOf,
   isHeavy,
@@ -29,18 +22,6 @@ import {
   strings,
   type TableName,
 } from './scene.ts'
-
-/** How many rows a batch takes: a moment’s work, and few locks. */
-const BATCH_ROWS = 1000
-
-/**
- * The condition of a batch’s rows. It stands twice: rows in two partitions may have the same ctid, and one
- * that somebody changes meanwhile is looked at again.
- */
-export function someRows(table: string, where: string | undefined): string {
-  const [inner, outer] = where === undefined ? ['', ''] : [` where ${where}`, `\n  and (${where})`]
-  return `where ctid = any (array(select ctid from ${table}${inner} limit ${BATCH_ROWS}))${outer}`
-}
 
 const addRewritingColumn: Rule = {
   id: 'new-column-rewrites-table',
@@ -86,9 +67,7 @@ const addRequiredColumn: Rule = {
       if (rewriteCause(column) !== undefined) return []
       const type = typeText(scene.statement.sql, column)
       const value = plainValue(type)
-      const alter = `alter table ${tableIdentifier(table)}`
-      const add = `${alter} add column ${identifier(name)} ${type}`
-      const drop = run(`${alter} drop column ${identifier(name)}`)
+      const down = [dropColumn(table, name)]
       return [
         {
           table: identityOf(scene, table),
@@ -96,7 +75,7 @@ const addRequiredColumn: Rule = {
           instead:
             value === undefined
               ? printMigrations(
-                  { up: [run(add)], down: [drop] },
+                  { up: [addColumn(table, name, type)], down },
                   ...setNotNullMigrations(table, name).map((code, i) => ({
                     ...code,
                     ...(i === 0
@@ -106,47 +85,17 @@ const addRequiredColumn: Rule = {
                 )
               : printMigrations({
                   up: [
-                    `// The value of the rows that are there: say which it is to be.`,
-                    run(`${add} not null default ${value}`),
+                    '// The value of the rows that are there: say which it is to be.',
+                    addColumn(table, name, type, 'notNull()', `defaultTo(${expression(value)})`),
                   ],
-                  down: [drop],
+                  down,
                 }),
         },
       ]
     }),
 }
 
-const changeType: Rule = {
-  id: 'type-change-rewrites-table',
-  level: 'dangerous',
-  what: 'a change of a column’s type that rewrites a table in use, or reads all of it',
-  why: 'It holds ACCESS EXCLUSIVE while the table and its indexes are written anew. Dangerous, as the wait grows with the table. Changes that were measured to write nothing (varchar to a longer one or to text) are free.',
-  hint: 'Add a column of the new type, let a trigger write both, fill the old rows in batches; let the code read the new one, and drop the old one in a later release.',
-  example: ['alter table visits alter column duration type bigint'],
-  find: (scene) =>
-    alterationsInUse(scene).flatMap(({ table, command }) => {
-      const definition = as(command.def, 'ColumnDef')
-      if (command.subtype !== 'AT_AlterColumnType' || definition === undefined) return []
-      if (!isHeavy(scene, 'isRewritten', 'isScanned')) return []
-      const { sql } = scene.statement
-      const column = command.name ?? ''
-      const type = typeOfChange(sql, definition.typeName?.location ?? 0)
-      const using = usingOfChange(sql, definition.location ?? definition.typeName?.location ?? 0)
-      const fresh = joinName(column, 'new')
-      const value = using ?? `${identifier(column)}::${type}`
-      const work = isHeavy(scene, 'isRewritten') ? 'the table is written anew' : 'all rows are read'
-      return [
-        {
-          table: identityOf(scene, table),
-          message: `type ${type} for ${column} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while ${work}`,
-          hint: `Add ${fresh}, let a trigger write both, fill the old rows in batches; let the code read ${fresh}, and drop ${column} in a later release.`,
-          instead: printMigrations(...keepInStep(table, fresh, type, value)),
-        },
-      ]
-    }),
-}
-
-export const COLUMN_RULES: readonly Rule[] = [addRewritingColumn, addRequiredColumn, changeType]
+export const NEW_COLUMN_RULES: readonly Rule[] = [addRewritingColumn, addRequiredColumn]
 
 type Cause = 'default' | 'serial' | 'identity' | 'generated'
 
@@ -192,28 +141,25 @@ function fillLater(scene: Scene, column: NewColumn, cause: Cause): readonly Migr
     const generated = constraintOf(column, 'CONSTR_GENERATED')
     const text = generated === undefined ? '' : constraintText(sql, generated, column)
     const value = /\(([^]*)\)/.exec(text)?.[1] ?? 'null'
-    return keepInStep(table, name, typeText(sql, column), value)
+    return keepFilled(table, name, typeText(sql, column), value)
   }
-  const alter = `alter table ${tableIdentifier(table)}`
-  const sequence = tableIdentifier({
-    schema: table.schema,
-    name: joinName(table.name, name, 'seq'),
-  })
+  const numbers = { schema: table.schema, name: joinName(table.name, name, 'seq') }
   const isNumbered = cause !== 'default'
   const type = isNumbered ? 'bigint' : typeText(sql, column)
+  const sequence = tableIdentifier(numbers)
   const value = isNumbered
     ? `nextval('${sequence.replaceAll("'", "''")}')`
     : withoutQuotes(defaultText(sql, column) ?? 'null')
   const isRequired = isNumbered || constraintOf(column, 'CONSTR_NOTNULL') !== undefined
-  const owned = `create sequence ${sequence} owned by ${tableIdentifier(table)}.${identifier(name)}`
+  const owner = `${tableIdentifier(table)}.${identifier(name)}`
   return [
     {
       up: [
-        run(`${alter} add column ${identifier(name)} ${type}`),
-        ...(isNumbered ? [run(owned)] : []),
-        run(`${alter} alter column ${identifier(name)} set default ${value}`),
+        addColumn(table, name, type),
+        ...(isNumbered ? [run(`create sequence ${sequence} owned by ${owner}`)] : []),
+        alterColumn(table, name, `setDefault(${expression(value)})`),
       ],
-      down: [run(`${alter} drop column ${identifier(name)}`)],
+      down: [dropColumn(table, name)],
     },
     fillInBatches(table, `${identifier(name)} = default`, `${identifier(name)} is null`),
     ...(isRequired ? setNotNullMigrations(table, name) : []),
@@ -221,51 +167,36 @@ function fillLater(scene: Scene, column: NewColumn, cause: Cause): readonly Migr
 }
 
 /** A column that a trigger fills from the others: one migration adds both, the next one fills the old rows. */
-function keepInStep(
+function keepFilled(
   table: TableName,
   column: string,
   type: string,
   value: string,
 ): readonly MigrationCode[] {
-  const alter = `alter table ${tableIdentifier(table)}`
   const fill = joinName(table.name, 'fill', column)
   const call = tableIdentifier({ schema: table.schema, name: fill })
   const name = identifier(column)
   return [
     {
       up: [
-        run(`${alter} add column ${name} ${type}`),
-        run(
-          `create function ${call}() returns trigger language plpgsql as $$
+        addColumn(table, column, type),
+        run(`create function ${call}() returns trigger language plpgsql as $$
 begin
   new.${name} := (select ${value} from (select new.*) as row_);
   return new;
 end
-$$`,
-        ),
-        run(
-          `create trigger ${identifier(fill)} before insert or update on ${tableIdentifier(table)}
-for each row execute function ${call}()`,
-        ),
+$$`),
+        run(`create trigger ${identifier(fill)} before insert or update on ${tableIdentifier(table)}
+for each row execute function ${call}()`),
       ],
       down: [
         run(`drop trigger ${identifier(fill)} on ${tableIdentifier(table)}`),
         run(`drop function ${call}()`),
-        run(`${alter} drop column ${name}`),
+        dropColumn(table, column),
       ],
     },
     fillInBatches(table, `${name} = ${value}`, `${name} is distinct from (${value})`),
   ]
-}
-
-/** Rows that are there, some at a time, until none is left. */
-function fillInBatches(table: TableName, set: string, where: string): MigrationCode {
-  const name = tableIdentifier(table)
-  return {
-    config: NO_TRANSACTION,
-    up: [runInBatches(`update ${name} set ${set}\n${someRows(name, where)}`)],
-    down: ['// Nothing to take back.'],
-  }
 }
 
 /** A value of that type to begin with; undefined where none goes without saying. */
@@ -279,13 +210,4 @@ function plainValue(type: string): string | undefined {
   if (word.startsWith('timestamp')) return 'now()'
   if (/^date\b/.test(word)) return 'current_date'
   return undefined
-}
-
-/** The type in ALTER COLUMN … TYPE, without its USING. */
-function typeOfChange(sql: string, location: number): string {
-  return withoutQuotes(clauseAt(sql, location)).replace(/\s+using\s[^]*$/i, '')
-}
-
-function usingOfChange(sql: string, location: number): string | undefined {
-  return /\susing\s+([^]*)$/i.exec(withoutQuotes(clauseAt(sql, location)))?.[1]
 }

@@ -1,0 +1,169 @@
+import { alterationsInUse } from './alterations.ts'
+import {
+  addColumnLike,
+  alterColumn,
+  createSchema,
+  dropColumn,
+  dropSchema,
+  dropTable,
+  renameTable,
+} from './builder-code.ts'
+import { identifier, joinName, tableIdentifier } from './identifier.ts'
+import { comment, type MigrationCode, printMigrations, run, waive } from './kysely-code.ts'
+import type { Match, Rule } from './rule.ts'
+import {
+  as,
+  columnOf,
+  identityOf,
+  isInUse,
+  isMeasured,
+  lockPhrase,
+  nameOfParts,
+  parseIdentity,
+  type Scene,
+  strings,
+  type TableName,
+} from './scene.ts'
+import { partsOn } from './second-column.ts'
+
+const drop: Rule = {
+  id: 'drop-breaks-running-code',
+  level: 'dangerous',
+  what: 'a column, table or schema dropped that was there before',
+  why: 'The code that runs at that moment may still use it, and what was in it is gone: no rollback brings it back. Dangerous, however fast it is.',
+  hint: 'Let the code stop using it first, drop it in a later release.',
+  example: ['alter table visits drop column notes'],
+  find: (scene) => [...droppedColumns(scene), ...droppedSchemas(scene), ...droppedTables(scene)],
+}
+
+export const DROP_RULES: readonly Rule[] = [drop]
+
+function droppedColumns(scene: Scene): readonly Match[] {
+  return alterationsInUse(scene)
+    .filter(({ command }) => command.subtype === 'AT_DropColumn')
+    .map(({ table, command }) => {
+      const column = command.name ?? ''
+      return {
+        table: identityOf(scene, table),
+        message: `drop column ${column} ${lockPhrase(scene, table, 'AccessExclusiveLock')} for a moment, breaks the code that says it, and its values are gone`,
+        hint: `Let it be null now, so that no insert needs ${column}; let the code neither read nor write it; once that is released everywhere, drop it in a migration of its own, with the rule waived.`,
+        instead: printMigrations(...withoutColumn(scene, table, column)),
+      }
+    })
+}
+
+function withoutColumn(scene: Scene, table: TableName, name: string): readonly MigrationCode[] {
+  const column = columnOf(scene, table, name)
+  const parts = partsOn(scene, table, name)
+  const isKey = parts.some((part) => part.includes(' primary key '))
+  const isNeeded =
+    column === undefined ||
+    (column.isRequired && column.default === null && column.identity === null && !isKey)
+  const values = `the values of ${table.name}.${name} are gone`
+  return [
+    ...(isNeeded && (column?.generated ?? null) === null
+      ? [
+          {
+            up: [alterColumn(table, name, 'dropNotNull()')],
+            down: [
+              ...(column === undefined ? [comment(`Only where ${name} was NOT NULL:`)] : []),
+              alterColumn(table, name, 'setNotNull()'),
+            ],
+          },
+        ]
+      : []),
+    {
+      note: `In a later release, once no code that runs says ${name}:`,
+      config: waive(drop.id, `no release uses ${table.name}.${name} any more`),
+      up: [dropColumn(table, name)],
+      down:
+        column === undefined || column.isRequired
+          ? { irreversible: values }
+          : [comment(`Without its values.`), ...addColumnLike(table, column), ...parts.map(run)],
+    },
+  ]
+}
+
+/** Under another name first: whoever still needs it is heard of while it can be brought back. */
+function droppedTables(scene: Scene): readonly Match[] {
+  const statement = as(scene.statement.node, 'DropStmt')
+  if (statement?.removeType !== 'OBJECT_TABLE') return []
+  return (statement.objects ?? []).flatMap((object) => {
+    const table = nameOfParts(strings(as(object, 'List')?.items))
+    if (!isInUse(scene, table)) return []
+    // IF EXISTS, and nothing was seen of it: it was not there.
+    if (statement.missing_ok === true && isMeasured(scene.migration) && !isSeen(scene, table)) {
+      return []
+    }
+    const name = tableIdentifier(table)
+    const retired = { schema: table.schema, name: joinName(table.name, 'retired') }
+    return [
+      {
+        table: identityOf(scene, table),
+        message: `drop table ${name} ${lockPhrase(scene, table, 'AccessExclusiveLock')} for a moment, breaks the code that says it, and its rows are gone`,
+        hint: `Let no code use ${table.name}; once that is released everywhere, rename it to ${retired.name} and see that nobody misses it, keep a copy, and drop it in a migration of its own, with the rule waived.`,
+        instead: printMigrations(
+          {
+            note: `In a later release, once no code that runs says ${name}: a rollback brings it back.`,
+            config: waive('rename-breaks-running-code', `no release uses ${name} any more`),
+            up: [renameTable(table, retired.name)],
+            down: [renameTable(retired, table.name)],
+          },
+          {
+            note: `Once nobody has missed it, and there is a copy:`,
+            config: waive(drop.id, `nobody has missed ${tableIdentifier(retired)}`),
+            up: [dropTable(retired, statement.behavior === 'DROP_CASCADE')],
+            down: { irreversible: `the rows of ${tableIdentifier(retired)} are gone` },
+          },
+        ),
+      },
+    ]
+  })
+}
+
+function droppedSchemas(scene: Scene): readonly Match[] {
+  const statement = as(scene.statement.node, 'DropStmt')
+  if (statement?.removeType !== 'OBJECT_SCHEMA') return []
+  return strings(statement.objects).map((name) => ({
+    table: undefined,
+    message: `drop schema ${name} breaks the code that uses what is in it, and that is gone`,
+    hint: `Move or drop what is in ${name} piece by piece, each once no code uses it.`,
+    instead: printMigrations(
+      ...(statement.behavior === 'DROP_CASCADE' ? withoutSchema(name) : [withoutEmptySchema(name)]),
+    ),
+  }))
+}
+
+function withoutEmptySchema(name: string): MigrationCode {
+  return {
+    note: `In a later release, once nothing is left in ${name}, and no code that runs says it:`,
+    config: waive(drop.id, `no release uses ${name} any more`),
+    up: [dropSchema(name, false)],
+    down: [createSchema(name)],
+  }
+}
+
+function withoutSchema(name: string): readonly MigrationCode[] {
+  const retired = joinName(name, 'retired')
+  const renamed = (from: string, to: string): string =>
+    run(`alter schema ${identifier(from)} rename to ${identifier(to)}`)
+  return [
+    {
+      note: `In a later release, once no code that runs says ${name}: a rollback brings it back.`,
+      up: [renamed(name, retired)],
+      down: [renamed(retired, name)],
+    },
+    {
+      note: 'Once nobody has missed it, and there is a copy:',
+      config: waive(drop.id, `nobody has missed ${retired}`),
+      up: [dropSchema(retired, true)],
+      down: { irreversible: `what was in ${retired} is gone` },
+    },
+  ]
+}
+
+function isSeen({ statements }: Scene, table: TableName): boolean {
+  return statements.some(({ effects }) =>
+    effects.some((effect) => parseIdentity(effect.table).name === table.name),
+  )
+}

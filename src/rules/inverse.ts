@@ -1,0 +1,180 @@
+import type { AlterTableCmd } from 'libpg-query'
+import { constraintNamed } from './alterations.ts'
+import { NOTHING_TO_TAKE_BACK } from './batches.ts'
+import {
+  addColumnLike,
+  alterColumn,
+  dropColumn,
+  dropConstraint,
+  dropTable,
+  dropView,
+  expression,
+} from './builder-code.ts'
+import { concurrently } from './concurrently.ts'
+import { identifier, tableIdentifier } from './identifier.ts'
+import { comment, type MigrationCode, NO_TRANSACTION, run } from './kysely-code.ts'
+import {
+  as,
+  columnOf,
+  nameOf,
+  nameOfParts,
+  parseIdentity,
+  type ParsedStatement,
+  type Scene,
+  shapeOf,
+  strings,
+  type TableName,
+} from './scene.ts'
+
+/**
+ * What takes the statements back, the last one first, as far as their texts and the tables as they were
+ * before tell; a comment where they do not. Indexes are made CONCURRENTLY where that is asked.
+ */
+export function takeBack(
+  scene: Scene,
+  statements: readonly ParsedStatement[],
+  isConcurrent = false,
+): readonly string[] {
+  const lines = [...statements]
+    .reverse()
+    .flatMap((statement) => inverseOf(scene, statement, isConcurrent))
+  return lines.length === 0 ? NOTHING_TO_TAKE_BACK : lines
+}
+
+/** A migration of some of the statements, in or out of a transaction as they were. */
+export function migrationOf(scene: Scene, statements: readonly ParsedStatement[]): MigrationCode {
+  return {
+    ...(scene.migration.isInTransaction ? {} : { config: NO_TRANSACTION }),
+    up: statements.map(({ sql }) => run(sql)),
+    down: takeBack(scene, statements),
+  }
+}
+
+function inverseOf(
+  scene: Scene,
+  { node, sql }: ParsedStatement,
+  isConcurrent: boolean,
+): readonly string[] {
+  const unknown = [comment(`What takes this back: ${sql.replace(/\s+/g, ' ').slice(0, 60).trim()}`)]
+  const create = as(node, 'CreateStmt')
+  if (create !== undefined) return [dropTable(nameOf(create.relation))]
+  const view = as(node, 'ViewStmt')
+  if (view !== undefined && view.replace !== true) return [dropView(nameOf(view.view))]
+  const index = as(node, 'IndexStmt')
+  if (index?.idxname !== undefined) {
+    return [
+      dropIndex({ schema: index.relation?.schemaname, name: index.idxname }, index.concurrent),
+    ]
+  }
+  const trigger = as(node, 'CreateTrigStmt')
+  if (trigger !== undefined) {
+    return [dropPart('trigger', trigger.trigname ?? '', nameOf(trigger.relation))]
+  }
+  const policy = as(node, 'CreatePolicyStmt')
+  if (policy !== undefined) {
+    return [dropPart('policy', policy.policy_name ?? '', nameOf(policy.table))]
+  }
+  const drop = as(node, 'DropStmt')
+  if (drop !== undefined) {
+    const made = (drop.objects ?? []).flatMap((object) => {
+      const parts = strings(as(object, 'List')?.items)
+      return definitionOf(scene, drop.removeType ?? '', parts) ?? []
+    })
+    const isSlow = isConcurrent || drop.concurrent === true
+    return made.length === 0
+      ? unknown
+      : made.map((definition) => run(isSlow ? concurrently(definition) : definition))
+  }
+  const alter = as(node, 'AlterTableStmt')
+  if (alter?.objtype === 'OBJECT_TABLE') {
+    const table = nameOf(alter.relation)
+    const commands = (alter.cmds ?? []).flatMap((item) => as(item, 'AlterTableCmd') ?? [])
+    return [...commands]
+      .reverse()
+      .flatMap((command) => inverseOfAction(scene, table, command) ?? unknown)
+  }
+  return as(node, 'VariableSetStmt') === undefined ? unknown : []
+}
+
+/** The statement that made what is dropped: it was there before the migration. */
+function definitionOf(scene: Scene, kind: string, parts: readonly string[]): string | undefined {
+  const name = parts.at(-1)
+  if (kind === 'OBJECT_INDEX') {
+    return scene.tables
+      .filter(({ table }) => parts.length < 2 || parseIdentity(table).schema === parts.at(-2))
+      .flatMap((shape) => shape.parts)
+      .find((part) => part.kind === 'index' && part.name === name)?.definition
+  }
+  const wanted = { OBJECT_TRIGGER: 'trigger', OBJECT_POLICY: 'policy' }[kind]
+  return shapeOf(scene, nameOfParts(parts.slice(0, -1)))?.parts.find(
+    (part) => part.kind === wanted && part.name === name,
+  )?.definition
+}
+
+/** Undefined where it is not known; nothing for what needs no way back. */
+function inverseOfAction(
+  scene: Scene,
+  table: TableName,
+  command: AlterTableCmd,
+): readonly string[] | undefined {
+  const name = command.name ?? ''
+  const column = columnOf(scene, table, name)
+  const alter = (action: string): readonly string[] => [
+    run(`alter table ${tableIdentifier(table)} ${action}`),
+  ]
+  switch (command.subtype) {
+    case 'AT_AddColumn':
+      return [dropColumn(table, as(command.def, 'ColumnDef')?.colname ?? '')]
+    case 'AT_DropColumn':
+      return column === undefined ? undefined : addColumnLike(table, column)
+    case 'AT_AddConstraint':
+      return [dropConstraint(table, constraintNamed(table, as(command.def, 'Constraint')))]
+    case 'AT_DropConstraint': {
+      const part = shapeOf(scene, table)?.parts.find((other) => other.name === name)
+      return part === undefined ? undefined : [run(part.definition)]
+    }
+    case 'AT_ValidateConstraint': {
+      const part = shapeOf(scene, table)?.parts.find((other) => other.name === name)
+      return part === undefined ? [] : [dropConstraint(table, name), run(part.definition)]
+    }
+    case 'AT_SetNotNull':
+      return [alterColumn(table, name, 'dropNotNull()')]
+    case 'AT_DropNotNull':
+      return [alterColumn(table, name, 'setNotNull()')]
+    case 'AT_ColumnDefault': {
+      if (column === undefined) return undefined
+      const { default: value } = column
+      const action = value === null ? 'dropDefault()' : `setDefault(${expression(value)})`
+      return [alterColumn(table, name, action)]
+    }
+    case 'AT_EnableRowSecurity':
+      return alter('disable row level security')
+    case 'AT_DisableRowSecurity':
+      return alter('enable row level security')
+    case 'AT_ForceRowSecurity':
+      return alter('no force row level security')
+    case 'AT_NoForceRowSecurity':
+      return alter('force row level security')
+    case 'AT_SetUnLogged':
+      return alter('set logged')
+    case 'AT_SetLogged':
+      return alter('set unlogged')
+    default:
+      return undefined
+  }
+}
+
+function dropIndex(index: TableName, isConcurrent: boolean | undefined): string {
+  return isConcurrent === true
+    ? dropIndexConcurrently(tableIdentifier(index))
+    : run(`drop index ${tableIdentifier(index)}`)
+}
+
+/** It may run again after an interruption. `index` is quoted where it must be. */
+export function dropIndexConcurrently(index: string): string {
+  return run(`drop index concurrently if exists ${index}`)
+}
+
+function dropPart(kind: string, name: string, table: TableName): string {
+  return run(`drop ${kind} ${identifier(name)} on ${tableIdentifier(table)}`)
+}
