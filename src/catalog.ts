@@ -53,23 +53,24 @@ export type ReadCatalog = () => Promise<Catalog>
 
 /**
  * Hands over a way to read a schema again and again, as it is committed, for the time of `use`: in a
- * session of its own, in which the queries are planned once, and which no migration can disturb.
+ * session of its own, which no migration can disturb, and in which the queries are planned few times.
  */
 export async function withCatalogReader<Result>(
   { connect, serverVersion }: Pick<Database, 'connect' | 'serverVersion'>,
   use: (read: ReadCatalog) => Promise<Result>,
 ): Promise<Result> {
   const client = await connect()
-  const query = {
-    name: 'read_catalog',
-    text: catalogQueries(serverVersion)
-      .map((part) => `(${part})`)
-      .join('\nunion all\n'),
-  }
+  const text = catalogQueries(serverVersion)
+    .map((part) => `(${part})`)
+    .join('\nunion all\n')
+  let plan = { number: 0, lines: 0 }
   try {
     await client.query(settingsFor('session', LASTING_SETTINGS))
     return await use(async () => {
-      const { rows } = await client.query<CatalogLine>(query)
+      const { rows } = await client.query<CatalogLine>({ name: `catalog_${plan.number}`, text })
+      if (rows.length > plan.lines * OUTGROWN) {
+        plan = { number: plan.number + 1, lines: rows.length }
+      }
       return asCatalog(rows, serverVersion)
     })
   } finally {
@@ -98,13 +99,10 @@ const SETTINGS = {
   jit: 'off',
 }
 
-/** For plans that outlast what they were made for. */
-const LASTING_SETTINGS = {
-  ...SETTINGS,
-  default_transaction_read_only: 'on',
-  // A catalog that is empty when the plan is made, and is then read row by row for each table, may fill.
-  enable_seqscan: 'off',
-}
+const LASTING_SETTINGS = { ...SETTINGS, default_transaction_read_only: 'on' }
+
+/** A schema that is so many times larger than the one that its plan was made for gets a new plan. */
+const OUTGROWN = 4
 
 function settingsFor(
   scope: 'local' | 'session',
