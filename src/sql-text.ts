@@ -162,6 +162,17 @@ function needsTransaction(statement: string): boolean {
     : ['declare', 'lock'].includes(first)
 }
 
+/** True where it does nothing but read and write rows, as far as its text tells. */
+export function changesRowsOnly(sql: string): boolean {
+  return splitStatements(sql).every((statement) =>
+    ROW_COMMANDS.has(firstWords(statement, 1)[0] ?? ''),
+  )
+}
+
+const ROW_COMMANDS: ReadonlySet<string> = new Set(
+  'select insert update delete merge with values table'.split(' '),
+)
+
 /** True where it is a TRUNCATE. */
 export function emptiesTables(sql: string): boolean {
   return firstWords(sql, 1)[0] === 'truncate'
