@@ -175,7 +175,7 @@ describe('measureMigration', () => {
     const { client } = database
     const { rows } = await client.query<{ oid: number }>(`select 'visits'::regclass::oid as oid`)
     return measureMigration(
-      { context, database, server: { isTargets: false, adoptRoles: () => Promise.resolve() } },
+      { context, database, server: { isTargets: false, adopt: () => Promise.resolve() } },
       migration,
       new Map([[rows[0]!.oid, { rows: 1_200_000, bytes: 340_000_000 }]]),
     )
