@@ -21,7 +21,7 @@ const LAYERS = [
       codegen column-parsers compile contents dangers database dialect docker embedded/[^/]+ failure
       federation-db files findings folder git held-statement history index-targets leftover-indexes lock
       lock-retry measure migration-plan migration-session migrator monitor own-transaction parse-sql proof
-      proof-with-rows row-search run-migration sample-rows sample-tables schema-objects scratch scratch-roles scratch-run
+      proof-with-rows row-search run-migration sample-rows sample-tables schema-objects scratch scratch-marks scratch-run
       session-settings source-location squawk statement-preview statement-scope table-look table-sizes
       touch-warning types-generator view-definition without-transaction`,
     siblings: true,

@@ -80,8 +80,8 @@ function createConnection(session: Session): DatabaseConnection {
     statement: SentStatement | undefined,
   ): Promise<QueryResult<Row>> => {
     await beforeStatement?.(query.sql)
-    const send = (): Promise<QueryResult<Row>> =>
-      around(query.sql, () => sendQuery<Row>(client, query))
+    const send = (sql = query.sql): Promise<QueryResult<Row>> =>
+      around(sql, () => sendQuery<Row>(client, { ...query, sql }))
     return aroundStatement === undefined || statement === undefined
       ? send()
       : aroundStatement(statement, send)

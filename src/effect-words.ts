@@ -27,7 +27,7 @@ export function describeEffect({ table, lock, isRewritten, isScanned, size }: Ta
 
 /** `about 1,200,000 rows, 340 MB`. */
 function describeSize(size: TableSize | undefined): string {
-  if (size === undefined) return 'not on the target yet'
+  if (size === undefined) return 'not on the target'
   const { rows, bytes } = size
   if (rows === 0) return 'no rows'
   const count = rows === 1 ? '1 row' : `${rows < 1000 ? '' : 'about '}${formatCount(rows)} rows`

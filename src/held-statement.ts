@@ -16,8 +16,9 @@ export interface HeldStatement<Result> {
 
 /**
  * Runs a statement that can’t run in a transaction, so that its locks are gone with it: another session
- * holds a snapshot and ACCESS SHARE on the tables, for which CREATE, DROP and REINDEX INDEX CONCURRENTLY
- * wait, among others; as soon as the statement waits, its locks are read, and it is let go.
+ * holds a snapshot, and ROW EXCLUSIVE on the tables as who writes them does. For that CREATE, DROP and
+ * REINDEX INDEX CONCURRENTLY wait, and whatever blocks writes. As soon as the statement waits, its locks
+ * are read, and it is let go: what it locks afterwards is not seen.
  * Throws what `send` throws.
  */
 export async function holdUp<Result>(
@@ -36,7 +37,7 @@ export async function holdUp<Result>(
     )
     if (rows.length > 0) {
       await holder.query(
-        `lock table ${rows.map(({ name }) => name).join(', ')} in access share mode`,
+        `lock table ${rows.map(({ name }) => name).join(', ')} in row exclusive mode`,
       )
     }
     let isOver = false

@@ -11,10 +11,15 @@ import type {
   TableSize,
 } from './measurement.ts'
 import { runOnScratch, type ScratchTrial } from './scratch-run.ts'
-import { emptiesTables, runsAlikeInTransaction, setsTransactionMode } from './sql-text.ts'
+import {
+  emptiesTables,
+  runsAlikeInTransaction,
+  setsTransactionMode,
+  splitStatements,
+} from './sql-text.ts'
 import type { AroundStatement } from './statement-scope.ts'
 import { describeTables, findUnindexedForeignKeys, lookAtTables } from './table-look.ts'
-import { effectsBetween, type KnownTable, type TableLook } from './table-state.ts'
+import { effectsBetween, joinEffects, type KnownTable, type TableLook } from './table-state.ts'
 
 /** What a migration showed on a scratch database. */
 export interface Measurement {
@@ -124,16 +129,11 @@ function createWatch(database: Database, known: ReadonlyMap<number, KnownTable>)
     return result
   }
 
-  const aroundStatement: AroundStatement = async ({ sql, location }, send) => {
-    const position = statements.push({ sql, location: location(), effects: [] }) - 1
-    const tell = (before: TableLook, after: TableLook): void => {
-      const effects = effectsBetween(known, before, after)
-      statements[position] = {
-        sql,
-        location: location(),
-        effects: emptiesTables(sql) ? effects.flatMap(lockAlone) : effects,
-      }
-    }
+  const sendWatched = <Result>(
+    sql: string,
+    tell: (before: TableLook, after: TableLook) => void,
+    send: () => Promise<Result>,
+  ): Promise<Result> => {
     switch (client.getTransactionStatus()) {
       case 'T':
         // A transaction's mode is set before any query.
@@ -147,11 +147,47 @@ function createWatch(database: Database, known: ReadonlyMap<number, KnownTable>)
     }
   }
 
+  const aroundStatement: AroundStatement = async ({ sql, location }, send) => {
+    const position = statements.push({ sql, location: location(), effects: [] }) - 1
+    const [first = sql, ...others] = partsOf(sql)
+    const sendPart = (part: string): ReturnType<typeof send> =>
+      sendWatched(
+        part,
+        (before, after) => {
+          const effects = effectsBetween(known, before, after)
+          const told = statements[position]?.effects ?? []
+          statements[position] = {
+            sql,
+            location: location(),
+            effects: joinEffects(told, emptiesTables(part) ? effects.flatMap(lockAlone) : effects),
+          }
+        },
+        () => send(part),
+      )
+    let result = await sendPart(first)
+    for (const part of others) result = await sendPart(part)
+    return result
+  }
+
   return {
     aroundStatement,
     statements: () => statements,
     newTables: () => [...newTables.values()].sort(),
   }
+}
+
+/**
+ * A text that begins or ends transactions, one by one: at its end the locks would be gone. Each stands where
+ * it stood, for the server to tell the place of an error.
+ */
+function partsOf(sql: string): readonly string[] {
+  if (runsAlikeInTransaction(sql) && !setsTransactionMode(sql)) return [sql]
+  let end = 0
+  return splitStatements(sql).map((part) => {
+    const start = sql.indexOf(part, end)
+    end = start + part.length
+    return `${' '.repeat([...sql.slice(0, start)].length)}${part}`
+  })
 }
 
 /** TRUNCATE gives a table a new file without a look at the old one. */

@@ -108,9 +108,10 @@ async function planOneByOne(
   const { context, database } = trial
   const { generateTypes } = await import('./types-generator.ts')
   // By OID: a pending migration may rename a table before another one changes it.
-  const look = await lookAtTables(database.client)
+  const applied = await lookAtTables(database.client)
+  const appliedOids = new Set(applied.tables.map(({ oid }) => oid))
   const sizeByOid = new Map(
-    look.tables.flatMap(({ oid, name }): [number, TableSize][] => {
+    applied.tables.flatMap(({ oid, name }): [number, TableSize][] => {
       const size = sizes.get(name)
       return size === undefined ? [] : [[oid, size]]
     }),
@@ -125,6 +126,10 @@ async function planOneByOne(
       position: planned.length + 1,
       total: pending.length,
     })
+    const now = await lookAtTables(database.client)
+    const pendingTables = now.tables
+      .filter(({ oid }) => !appliedOids.has(oid))
+      .map((table) => table.name)
     const { measured, tables, failure } = await measureMigration(trial, migration, sizeByOid)
     if (failure !== undefined) {
       const later = pending.slice(planned.length + 1)
@@ -135,7 +140,7 @@ async function planOneByOne(
       }
     }
     const before = types
-    const dangers = await findDangers(withoutAbsent(measured), tables)
+    const dangers = await findDangers(withNewTables(measured, pendingTables), tables)
     types = await generateTypes(database, OWN_TABLES)
     planned.push({
       ...judge(measured, dangers, migration.module.waive),
@@ -146,12 +151,10 @@ async function planOneByOne(
 }
 
 /**
- * What is not on the target yet was made by an earlier pending migration, and holds nothing that anybody
- * uses: to the rules it is as new as what the migration makes itself.
+ * What an earlier pending migration made holds nothing that anybody uses: to the rules it is as new as what
+ * the migration makes itself. What an applied one made never is, even where the target has no table of its
+ * name: there it may go by another one.
  */
-function withoutAbsent(measured: MeasuredMigration): MeasuredMigration {
-  const absent = measured.statements.flatMap(({ effects }) =>
-    effects.flatMap(({ table, size }) => (size === undefined ? [table] : [])),
-  )
-  return { ...measured, newTables: [...new Set([...measured.newTables, ...absent])] }
+function withNewTables(measured: MeasuredMigration, names: readonly string[]): MeasuredMigration {
+  return { ...measured, newTables: [...measured.newTables, ...names] }
 }

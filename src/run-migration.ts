@@ -62,8 +62,8 @@ export interface RunOptions extends Patience {
   readonly earlierAttempts: ReadonlyMap<string, MigrationAttempt>
   /** Calls the listener with each promise that is rejected and not handled; gives a way to stop. */
   readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
-  /** Throws where a statement may not be sent here, beyond what may be sent nowhere. */
-  readonly refuse?: (sql: string) => void
+  /** Throws where a statement of the migration may not be sent here, beyond what may be sent nowhere. */
+  readonly refuse?: ((sql: string, migration: string) => void) | undefined
   /** Each statement of a migration goes through it, where what it does is to be seen. */
   readonly aroundStatement?: AroundStatement | undefined
 }
@@ -158,7 +158,9 @@ function startAttempt(
   wait: LockWait,
 ): Attempt {
   const { file, module, locate } = migration
-  const scope = createStatementScope(file.name, module.transaction, locate, refuse)
+  const { name } = file
+  const refuseHere = refuse && ((sql: string): void => refuse(sql, name))
+  const scope = createStatementScope(name, module.transaction, locate, refuseHere)
   return { migration, wish, wait, scope, startedAt: performance.now(), isRecording: false }
 }
 

@@ -11,7 +11,7 @@ import type { AroundStatement } from './statement-scope.ts'
 /** Where migrations are tried. */
 export interface ScratchTrial {
   readonly context: RunContext
-  readonly server: Pick<ScratchServer, 'isTargets' | 'adoptRoles'>
+  readonly server: Pick<ScratchServer, 'isTargets' | 'adopt'>
   /** The caller has made the history table. */
   readonly database: Database
 }
@@ -32,7 +32,8 @@ export async function runOnScratch(
 ): Promise<MigrationError | undefined> {
   const { client, onUnhandledRejection } = context
   const { stop } = context.interrupts
-  const statements: string[] = []
+  // Also of a migration that fails: without a transaction, what it made by then stays.
+  const sent: string[] = []
   const { failure } = await runMigrations(database, migrations, {
     direction,
     // Nobody else is on it.
@@ -40,19 +41,19 @@ export async function runOnScratch(
     lockRetries: 0,
     lockWaitMs: 0,
     earlierAttempts: new Map(),
-    historySql: (_migration, facts) => {
-      statements.push(...facts.statements)
-      return 'select'
-    },
+    historySql: () => 'select',
     client,
     // Nothing here is worth finishing.
     interrupts: { stop, cancel: stop },
     report: () => undefined,
     onUnhandledRejection,
-    aroundStatement,
+    aroundStatement: (statement, send) => {
+      sent.push(statement.sql)
+      return aroundStatement === undefined ? send() : aroundStatement(statement, send)
+    },
     ...(server.isTargets ? { refuse: refuseServerWide } : {}),
   })
-  await server.adoptRoles(statements)
+  await server.adopt(sent)
   const error = failure?.error
   if (stop.aborted) {
     throw new MigrationError('interrupted', `stopped by ${String(stop.reason)}`, {

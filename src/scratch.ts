@@ -8,7 +8,15 @@ import { type Edition, findEdition } from './embedded/editions.ts'
 import { runningServer, startServer, stopServer } from './embedded/server.ts'
 import { type ErrorCode, MigrationError } from './errors.ts'
 import type { ProgressEvent, Report } from './events.ts'
-import { dropMarkedRoles, listRoles, makeRole, markRoles } from './scratch-roles.ts'
+import {
+  dropAll,
+  dropMarked,
+  listRoles,
+  listServerObjects,
+  makeRole,
+  mark,
+  type ServerObject,
+} from './scratch-marks.ts'
 import { quoteIdentifier } from './sql-text.ts'
 
 /** What a scratch database is to be like, so that migrations come to the same there as on the target. */
@@ -39,8 +47,8 @@ export interface ScratchServer {
   readonly withDatabase: <Result>(use: (database: Database) => Promise<Result>) => Promise<Result>
   /** Makes a role that a migration names, for the time being; false where that would be in vain. */
   readonly supplyRole: (name: string) => Promise<boolean>
-  /** Has the roles that these statements made dropped in the end. */
-  readonly adoptRoles: (statements: readonly string[]) => Promise<void>
+  /** Has the roles and databases that these statements made dropped in the end. */
+  readonly adopt: (statements: readonly string[]) => Promise<void>
 }
 
 /** Every scratch database's name begins so, followed by the time (ms) at which it was made. */
@@ -98,17 +106,17 @@ export async function withScratchServer<Result>(
       await dropAbandoned(maintenance)
       return {
         version: maintenance.serverVersion,
-        rolesBefore: new Set(await listRoles(maintenance)),
+        before: new Set((await listServerObjects(maintenance)).map(keyOf)),
         isTargets:
           isSameAddress(config) || (await identifyServer(maintenance)) === wish.targetServer,
       }
     })
     warnOfVersion(facts.version, wish, report)
-    const roles = createRoles(maintain, wish, facts)
+    const objects = createObjects(maintain, wish, facts)
     try {
       return await use({
         ...facts,
-        ...roles,
+        ...objects,
         withDatabase: async (work) => {
           const name = `${NAME_PREFIX}${Date.now()}_${randomBytes(4).toString('hex')}`
           try {
@@ -117,11 +125,12 @@ export async function withScratchServer<Result>(
             return await inDatabase(name, work)
           } finally {
             await maintain((maintenance) => drop(maintenance, name))
+            await objects.dropAdopted()
           }
         },
       })
     } finally {
-      await roles.dispose()
+      await objects.dispose()
     }
   }
   if (config.scratch !== undefined) return serve()
@@ -273,44 +282,65 @@ async function dropAbandoned(maintenance: Database): Promise<void> {
       await drop(maintenance, name).catch(() => undefined)
     }
   }
-  await dropMarkedRoles(maintenance, oldest)
+  await dropMarked(maintenance, oldest)
 }
 
-interface ScratchRoles extends Pick<ScratchServer, 'supplyRole' | 'adoptRoles'> {
-  /** Drops what was made, once no scratch database needs it. */
+const keyOf = ({ kind, name }: ServerObject): string => `${kind} ${name}`
+
+/** Texts that may make an object of the whole server: a database can’t be made from within a block. */
+const MAKING: Readonly<Record<ServerObject['kind'], RegExp>> = {
+  role: /\b(?:role|user|group)\b/i,
+  database: /\bcreate\s+database\b/i,
+}
+
+interface ScratchObjects extends Pick<ScratchServer, 'supplyRole' | 'adopt'> {
+  /** Drops what the migrations on a scratch database made, once that is gone: on the next they make it again. */
+  readonly dropAdopted: () => Promise<void>
+  /** Drops the roles that were supplied, once no scratch database needs them. */
   readonly dispose: () => Promise<void>
 }
 
-function createRoles(
+function createObjects(
   maintain: InMaintenance,
   wish: ScratchWish,
-  server: { readonly isTargets: boolean; readonly rolesBefore: ReadonlySet<string> },
-): ScratchRoles {
+  server: { readonly isTargets: boolean; readonly before: ReadonlySet<string> },
+): ScratchObjects {
   const tries = new Map<string, number>()
-  let isAnyMade = false
+  const adopted = new Map<string, ServerObject>()
+  let isAnySupplied = false
   return {
     supplyRole: async (name) => {
       const tried = tries.get(name) ?? 0
       const isWished = wish.roles === 'any' || wish.roles.has(name)
       if (server.isTargets || !isWished || tried === ROLE_TRIES) return false
       tries.set(name, tried + 1)
-      isAnyMade = true
+      isAnySupplied = true
       await maintain((maintenance) => makeRole(maintenance, name))
       return true
     },
-    adoptRoles: async (statements) => {
-      const telling = statements.filter((sql) => /\b(?:role|user|group)\b/i.test(sql))
-      if (server.isTargets || telling.length === 0) return
+    adopt: async (statements) => {
+      const isMadeBy = ({ kind, name }: ServerObject): boolean =>
+        statements.some((sql) => MAKING[kind].test(sql) && sql.includes(name))
+      const isTelling = Object.values(MAKING).some((pattern) =>
+        statements.some((sql) => pattern.test(sql)),
+      )
+      if (server.isTargets || !isTelling) return
       await maintain(async (maintenance) => {
-        const made = (await listRoles(maintenance)).filter(
-          (name) => !server.rolesBefore.has(name) && telling.some((sql) => sql.includes(name)),
+        const made = (await listServerObjects(maintenance)).filter(
+          (object) =>
+            !server.before.has(keyOf(object)) && !tries.has(object.name) && isMadeBy(object),
         )
-        isAnyMade ||= made.length > 0
-        await markRoles(maintenance, made)
+        for (const object of made) adopted.set(keyOf(object), object)
+        await mark(maintenance, made)
       })
     },
+    dropAdopted: async () => {
+      if (adopted.size > 0)
+        await maintain((maintenance) => dropAll(maintenance, [...adopted.values()]))
+      adopted.clear()
+    },
     dispose: async () => {
-      if (isAnyMade) await maintain((maintenance) => dropMarkedRoles(maintenance, Infinity))
+      if (isAnySupplied) await maintain((maintenance) => dropMarked(maintenance, Infinity))
     },
   }
 }

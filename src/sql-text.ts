@@ -137,18 +137,40 @@ export function isRepeatable(sql: string): boolean {
 }
 
 /**
- * False for what opens, ends or needs a transaction, or sets something for the session: such a text does
- * something else where a transaction is put around it.
+ * False for what opens, ends or needs a transaction: such a text does something else where a transaction
+ * is put around it. Several statements in one text are in a transaction anyway.
  */
 export function runsAlikeInTransaction(sql: string): boolean {
-  return splitStatements(sql).every((statement) => {
-    const [first = ''] = firstWords(statement, 1)
-    return transactionBreach(statement) === undefined && !BOUND_TO_TRANSACTION.has(first)
-  })
+  const statements = splitStatements(sql)
+  if (statements.some(controlsTransaction)) return false
+  return statements.length > 1 || !statements.some(needsTransaction)
 }
 
-const BOUND_TO_TRANSACTION: ReadonlySet<string> = new Set(
-  'declare lock release rollback savepoint set'.split(' '),
+function controlsTransaction(statement: string): boolean {
+  const [first = '', second] = firstWords(statement, 2)
+  return first === 'prepare' ? second === 'transaction' : TRANSACTION_COMMANDS.has(first)
+}
+
+const TRANSACTION_COMMANDS: ReadonlySet<string> = new Set(
+  'abort begin commit end release rollback savepoint start'.split(' '),
+)
+
+function needsTransaction(statement: string): boolean {
+  const [first = '', second = ''] = firstWords(statement, 2)
+  return first === 'set'
+    ? ['constraints', 'local', 'transaction'].includes(second)
+    : ['declare', 'lock'].includes(first)
+}
+
+/** True where it does nothing but read and write rows, as far as its text tells. */
+export function changesRowsOnly(sql: string): boolean {
+  return splitStatements(sql).every((statement) =>
+    ROW_COMMANDS.has(firstWords(statement, 1)[0] ?? ''),
+  )
+}
+
+const ROW_COMMANDS: ReadonlySet<string> = new Set(
+  'select insert update delete merge with values table'.split(' '),
 )
 
 /** True where it is a TRUNCATE. */

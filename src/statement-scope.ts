@@ -10,10 +10,13 @@ export interface SentStatement {
   readonly location: () => string | undefined
 }
 
-/** Has a statement of a migration sent with `send`, and may look at the connection before and after it. */
+/**
+ * Has a statement of a migration sent with `send`, and may look at the connection before and after it. A text
+ * of several may be sent one by one, each handed to `send`.
+ */
 export type AroundStatement = <Result>(
   statement: SentStatement,
-  send: () => Promise<Result>,
+  send: (sql?: string) => Promise<Result>,
 ) => Promise<Result>
 
 /** The statement that failed first, and what the server said. */

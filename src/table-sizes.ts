@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import type { Database } from './database.ts'
 import type { TableSize } from './measurement.ts'
 
@@ -5,12 +6,15 @@ import type { TableSize } from './measurement.ts'
  * How much there is of each table, by its name with its schema, quoted where it must be. Only catalog and
  * statistics are asked, nothing that opens a table; a partitioned table is the sum of its partitions.
  * A table that was never analyzed has the rows that the statistics system has counted, and a size of 0
- * where nobody has measured it yet.
+ * where nobody has measured it yet. To be called outside a transaction.
  */
 export async function readTableSizes({
   client,
 }: Database): Promise<ReadonlyMap<string, TableSize>> {
-  const { rows } = await client.query<{ name: string; rows: number; bytes: number }>(SIZES)
+  const results = (await client.query(
+    `begin; set local quote_all_identifiers = off; ${SIZES}; rollback`,
+  )) as unknown as readonly pg.QueryResult<{ name: string; rows: number; bytes: number }>[]
+  const rows = results.flatMap((result) => result.rows)
   return new Map(rows.map(({ name, rows: count, bytes }) => [name, { rows: count, bytes }]))
 }
 

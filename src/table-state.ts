@@ -72,6 +72,30 @@ export function effectsBetween(
     .sort((a, b) => (a.table < b.table ? -1 : 1))
 }
 
+/** What happened to the tables in one statement, and then in another. */
+export function joinEffects(
+  earlier: readonly TableEffect[],
+  later: readonly TableEffect[],
+): readonly TableEffect[] {
+  const joined = new Map(earlier.map((effect) => [effect.table, effect]))
+  for (const effect of later) {
+    const was = joined.get(effect.table)
+    joined.set(effect.table, {
+      ...was,
+      ...effect,
+      lock: stronger(was?.lock, effect.lock),
+      isRewritten: effect.isRewritten || was?.isRewritten === true,
+      isScanned: effect.isScanned || was?.isScanned === true,
+    })
+  }
+  return [...joined.values()].sort((a, b) => (a.table < b.table ? -1 : 1))
+}
+
+function stronger(a: LockMode | undefined, b: LockMode | undefined): LockMode | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return strengthOf(a) > strengthOf(b) ? a : b
+}
+
 /** The strongest lock that came, where it is stronger than what was held. AccessShareLock tells nothing. */
 function newLock(
   relations: ReadonlySet<number>,

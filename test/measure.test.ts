@@ -175,7 +175,7 @@ describe('measureMigration', () => {
     const { client } = database
     const { rows } = await client.query<{ oid: number }>(`select 'visits'::regclass::oid as oid`)
     return measureMigration(
-      { context, database, server: { isTargets: false, adoptRoles: () => Promise.resolve() } },
+      { context, database, server: { isTargets: false, adopt: () => Promise.resolve() } },
       migration,
       new Map([[rows[0]!.oid, { rows: 1_200_000, bytes: 340_000_000 }]]),
     )
@@ -281,6 +281,46 @@ describe('measureMigration', () => {
         }
       })
     }
+
+    it('sees what a text locks that holds transactions, or sets something, or commits inside', async () => {
+      const copy = await createTestDatabase(template.name)
+      const hidden = (ddl: string): string => `execute '${ddl.slice(0, 3)}' || '${ddl.slice(3)}'`
+      const index = hidden('create index on visits (notes)')
+      const type = hidden('alter table patients alter email type varchar(9)')
+      try {
+        await connected(copy, async (database) => {
+          const measurement = await measure(
+            database,
+            async (db) => {
+              await send(db, `do $$ begin ${index}; commit; end $$`)
+              await send(
+                db,
+                `begin; do $$ begin ${index}; end $$; commit; begin; alter table patients drop column born; commit`,
+              )
+              await send(db, `set lock_timeout = 1000; do $$ begin ${type}; end $$`)
+              await send(
+                db,
+                `select set_config('work_mem', '5MB', false); alter table patients drop column name`,
+              )
+              await send(db, 'begin; select 1; select 1/0')
+            },
+            false,
+          )
+          expect(
+            [0, 1, 2, 3, 4].map((statement) => describeEffects(measurement, statement)),
+          ).to.deep.equal([
+            ['visits Share scan'],
+            ['patients AccessExclusive', 'visits Share scan'],
+            ['patients AccessExclusive rewrite scan'],
+            ['patients AccessExclusive'],
+            [],
+          ])
+          expect(measurement.failure?.message).to.include('division by zero')
+        })
+      } finally {
+        await copy.drop()
+      }
+    })
 
     it('leaves a transaction of its own alone, and what is set for the session', async () => {
       const copy = await createTestDatabase(template.name)

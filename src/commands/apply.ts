@@ -16,7 +16,7 @@ import type { RunOptions } from '../run-migration.ts'
 import { listTopLevel } from '../schema-objects.ts'
 import { compareHistory, historyProblems, type MigrationEntry } from '../state.ts'
 import { warnOfTouched } from '../touch-warning.ts'
-import { type Clearance, requireCleared } from './clearance.ts'
+import { acceptanceOf, type Clearance, requireCleared, requireMeasured } from './clearance.ts'
 
 /**
  * The pending migrations, once nothing is wrong with the files and they agree with the history. Without a
@@ -120,6 +120,7 @@ export async function applyLocked(
   const sent: string[] = []
   const run = await runMigrations(database, migrations, {
     ...runSettings(context, 'up', history),
+    refuse: clearance && ((sql, name) => requireMeasured(clearance, sql, name)),
     historySql: ({ file }, facts) => {
       for (const statement of facts.statements) sent.push(statement)
       return insertHistorySql(database, {
@@ -131,7 +132,7 @@ export async function applyLocked(
         gitCommit: git.commit,
         gitDirty: git.isDirty,
         toolVersion: context.toolVersion,
-        acceptance: clearance?.acceptances.get(file.name),
+        acceptance: clearance && acceptanceOf(clearance, file.name, facts.statements),
       })
     },
   })

@@ -3,7 +3,6 @@ import type { RunContext } from '../context.ts'
 import type { Database } from '../database.ts'
 import { MigrationError, type Problem, withDetails } from '../errors.ts'
 import type { MigrationFolder } from '../files.ts'
-import type { Acceptance } from '../history.ts'
 import { unwaivedDangers } from '../judgement.ts'
 import type { History, MigrationFile } from '../migration.ts'
 import {
@@ -12,7 +11,7 @@ import {
   planMigrations,
   readPlanTarget,
 } from '../migration-plan.ts'
-import type { Clearance } from './clearance.ts'
+import { type Clearance, UNMEASURED } from './clearance.ts'
 
 /** What is to run, and where. */
 interface Candidates {
@@ -34,19 +33,20 @@ export async function clearForProduction(
   candidates: Candidates,
 ): Promise<Clearance> {
   const { pending, reason } = candidates
-  const names = new Set(pending.map(({ name }) => name))
-  if (pending.length === 0) return { names, acceptances: new Map() }
-  const plan = await measure(context, database, candidates)
+  const plan = pending.length === 0 ? undefined : await measure(context, database, candidates)
   const concerns = plan === undefined ? unmeasured(pending) : concernsOf(plan)
   if (reason === undefined && concerns.length > 0) throw refusal(database, concerns)
   return {
-    names,
-    acceptances: new Map(
-      concerns.map(({ name, dangers }): [string, Acceptance] => [
+    names: new Set(pending.map(({ name }) => name)),
+    measured: new Map(
+      plan?.migrations.map(({ name, statements }) => [
         name,
-        { reason: reason ?? '', dangers, client: context.client, role: database.role },
+        new Set(statements.map(({ sql }) => sql)),
       ]),
     ),
+    dangers: new Map(concerns.map(({ name, dangers }) => [name, dangers])),
+    acceptance:
+      reason === undefined ? undefined : { reason, client: context.client, role: database.role },
   }
 }
 
@@ -85,8 +85,6 @@ interface Concern {
   readonly dangers: readonly string[]
   readonly problems: readonly Problem[]
 }
-
-const UNMEASURED = 'unmeasured'
 
 function concernsOf({ migrations, failure, notPlanned }: MigrationPlan): readonly Concern[] {
   const dangerous = migrations.flatMap((migration): readonly Concern[] => {

@@ -149,7 +149,7 @@ describe('plan', () => {
     expect(exitCode, stderr).to.equal(0)
     expect(stderr).to.include('there is no database not_yet')
     expect(stdout).to.match(/^### Migration plan: (?!.*dangerous)/)
-    expect(stdout).to.include('SHARE on public.visits (not on the target yet): blocks writes')
+    expect(stdout).to.include('SHARE on public.visits (not on the target): blocks writes')
     const made = await database.query(`select from pg_database where datname = 'not_yet'`)
     expect(made).to.have.length(0)
   })
@@ -175,6 +175,30 @@ describe('plan', () => {
     await write('003_index', migrationSource(send('create index on encounters (notes)')))
     const { stdout } = await run('plan')
     expect(stdout).to.match(/SHARE on public\.encounters \(about 5,000 rows, /)
+  })
+
+  it('knows the target’s tables however it quotes names, and by another name takes none for new', async () => {
+    await write(
+      '002_ward',
+      migrationSource(`const { rows } = await sql<{ name: string }>\`select current_database() as name\`.execute(db)
+  await sql\`create table \${sql.id('ward of ' + rows[0]!.name)} (id integer)\`.execute(db)`),
+    )
+    expect(await run('up', '--no-codegen')).to.include({ exitCode: 0 })
+    await fill()
+    await database.query(`alter database ${database.name} set quote_all_identifiers = on`)
+    await write('003_index', migrationSource(send('create index on visits (notes)')))
+    await write(
+      '004_ward',
+      migrationSource(
+        send(`do $$ begin
+          execute format('alter table %I alter id type text', 'ward of ' || current_database());
+        end $$`),
+      ),
+    )
+    const { stdout } = await run('plan')
+    expect(stdout).to.match(/SHARE on public\.visits \(about 5,000 rows, /)
+    expect(stdout).to.include('003_index  ✗ dangerous')
+    expect(stdout).to.include('004_ward  ✗ dangerous')
   })
 
   it('refuses what up refuses', async () => {

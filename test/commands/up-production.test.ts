@@ -124,6 +124,31 @@ describe('up in production', () => {
     )
   })
 
+  it('refuses a statement that only the rows of the target bring, unless that is accepted', async () => {
+    await project.remove('migrations/002_index.ts')
+    await write(
+      '004_rows',
+      migrationSource(`
+  const visits = await db.selectFrom('visits').select('id').limit(3).execute()
+  for (const { id } of visits) await db.updateTable('visits').set({ id: -id }).where('id', '=', id).execute()
+  if (visits.length > 0) await sql\`create index by_rows on visits (id)\`.execute(db)`),
+    )
+    const refused = await inProduction()
+    expect(refused.exitCode).to.equal(6)
+    expect(refused.stderr).to.include(
+      'Error: 004_rows sends what it did not send on the scratch database, so that nobody measured it\n',
+    )
+    expect(refused.stderr).to.include('create index by_rows on visits (id)\n')
+    expect(refused.stderr).to.include('rolled back: it left nothing behind\n')
+    expect(await history()).to.deep.equal([['001_visits'], ['003_wards']])
+    const accepted = await inProduction(...accept)
+    expect(accepted.exitCode, accepted.stderr).to.equal(0)
+    expect((await history()).at(-1)).to.deep.equal([
+      '004_rows',
+      { reason: 'nobody is at work', dangers: ['unmeasured'], client: 'tester@test-host' },
+    ])
+  })
+
   it('needs no scratch server where nothing is pending', async () => {
     expect(await inProduction(...accept)).to.include({ exitCode: 0 })
     const { exitCode, stderr } = await run({ DB_ENV: 'production', ...NO_SCRATCH })

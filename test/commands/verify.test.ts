@@ -744,6 +744,33 @@ Hint: The target is as it was, and the scratch database is gone.
       await queryUrl(serverUrl(), `drop database ${names[1]}`)
     })
 
+    it('keeps no role or database that a migration made, nor one that failed', async () => {
+      const name = `made_${randomBytes(6).toString('hex')}`
+      await project.write(
+        'migrations/003_reporting.ts',
+        loose(
+          sqlMigration(
+            [`create database ${name}`, `create role ${name}_role`],
+            [`drop role ${name}_role`, `drop database ${name}`],
+          ),
+        ),
+      )
+      await project.write(
+        'migrations/004_fails.ts',
+        loose(sqlMigration([`create role ${name}_failed`, 'select 1/0'], ['select'])),
+      )
+      const { stdout } = await project.run(['verify', '--quiet', '--no-target', '--no-codegen'], {
+        SCRATCH_DATABASE_URL: serverUrl(),
+      })
+      expect(stdout).to.include('\n1 finding; 3 migrations applied, undone and applied again.\n')
+      const left = await queryUrl(
+        serverUrl(),
+        `select datname from pg_database where datname like '${name}%'
+         union all select rolname from pg_roles where rolname like '${name}%'`,
+      )
+      expect(left).to.deep.equal([])
+    })
+
     it('is the embedded one by default, which is as it was afterwards', async () => {
       await chmod(project.root, 0o755)
       const role = `role_${randomBytes(6).toString('hex')}`

@@ -132,7 +132,7 @@ describe('renderPlan', () => {
   3. alter table visits alter seen_at type timestamptz
      → ACCESS EXCLUSIVE on public.visits (about 1,200,000 rows, 340 MB): blocks
        reads and writes; rewrites it
-     → public.wards (not on the target yet): reads it whole
+     → public.wards (not on the target): reads it whole
   The types change:
     ~ visits.seen_at: string -> Timestamp
     + visits.ward: string
@@ -241,7 +241,7 @@ $$
 alter table visits alter seen_at type timestamptz
 \`\`\`
 - ACCESS EXCLUSIVE on public.visits (about 1,200,000 rows, 340 MB): blocks reads and writes; rewrites it
-- public.wards (not on the target yet): reads it whole
+- public.wards (not on the target): reads it whole
 
 </details>
 
