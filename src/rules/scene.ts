@@ -4,6 +4,7 @@ import type {
   LockMode,
   MeasuredMigration,
   TableEffect,
+  TablePart,
   TableShape,
 } from '../measurement.ts'
 import { tokens } from '../sql-text.ts'
@@ -99,6 +100,33 @@ export function shapeOf(scene: Scene, table: TableName): TableShape | undefined 
 /** The column as it was before the migration; undefined where it is not known. */
 export function columnOf(scene: Scene, table: TableName, name: string): ColumnShape | undefined {
   return shapeOf(scene, table)?.columns.find((column) => column.name === name)
+}
+
+/** An index by the parts of its name, and the table that it was on before the migration. */
+export function findIndex(
+  scene: Scene,
+  parts: readonly string[],
+):
+  | { readonly table: TableName; readonly part: TablePart; readonly isPartitioned: boolean }
+  | undefined {
+  const { schema, name } = nameOfParts(parts)
+  return scene.tables
+    .filter(({ table }) => schema === undefined || parseIdentity(table).schema === schema)
+    .flatMap(({ table, isPartitioned: isParent, parts: all }) =>
+      all
+        .filter((part) => part.kind === 'index' && part.name === name)
+        .map((part) => ({ table: parseIdentity(table), part, isPartitioned: isParent })),
+    )[0]
+}
+
+/** True where its rows are known to be in partitions. */
+export function isPartitioned(scene: Scene, table: TableName): boolean {
+  return shapeOf(scene, table)?.isPartitioned === true
+}
+
+/** True where a statement names a partitioned table with ONLY: it does nothing to any row. */
+export function isParentAlone(scene: Scene, relation: RangeVar | undefined): boolean {
+  return relation?.inh !== true && isPartitioned(scene, nameOf(relation))
 }
 
 /** True where the table was there before the migration, so that others may be using it. */
