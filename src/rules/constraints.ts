@@ -8,7 +8,7 @@ import {
 import { alterColumn, dropColumn, dropConstraint, dropTable } from './builder-code.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { type MigrationCode, NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
-import { addPartitionedKey, partitionsBelow, type WrittenKey } from './partitioned-indexes.ts'
+import { addPartitionedKey, type WrittenKey } from './partitioned-indexes.ts'
 import type { Rule } from './rule.ts'
 import {
   as,
@@ -18,6 +18,7 @@ import {
   isParentAlone,
   isPartitioned,
   lockPhrase,
+  partitionsBelow,
   type Scene,
   strings,
   type TableName,

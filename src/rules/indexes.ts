@@ -68,7 +68,7 @@ const dropIndex: Rule = {
     if (drop?.removeType !== 'OBJECT_INDEX' || drop.concurrent === true) return []
     const effects = effectsInUse(scene.statement, scene.migration)
     // Nothing in use was touched: the index was of a new table.
-    if (isMeasured(scene.migration) && effects.length === 0) return []
+    if (isMeasured(scene) && effects.length === 0) return []
     const indexes = (drop.objects ?? []).map((object) => strings(as(object, 'List')?.items))
     const names = indexes.map((parts) => tableIdentifier(nameOfParts(parts)))
     const [effect] = effects
@@ -147,7 +147,7 @@ const reindex: Rule = {
     const isTable = statement.kind === 'REINDEX_OBJECT_TABLE'
     if (isTable && !isInUse(scene, named)) return []
     const [effect] = effectsInUse(scene.statement, scene.migration)
-    if (isMeasured(scene.migration) && effect === undefined) return []
+    if (!isTable && isMeasured(scene) && effect === undefined) return []
     const table = effect?.table ?? (isTable ? identityOf(scene, named) : undefined)
     return [
       {

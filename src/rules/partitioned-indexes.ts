@@ -4,7 +4,14 @@ import { concurrently } from './concurrently.ts'
 import { identifier, nameEndingIn, tableIdentifier } from './identifier.ts'
 import { dropIndexConcurrently } from './inverse.ts'
 import { comment, type MigrationCode, NO_TRANSACTION, run } from './kysely-code.ts'
-import { isPartitioned, parseIdentity, type Scene, shapeOf, type TableName } from './scene.ts'
+import {
+  isPartitioned,
+  partitionsBelow,
+  partitionsOf,
+  type Scene,
+  shapeOf,
+  type TableName,
+} from './scene.ts'
 
 /** The migration that makes an index while its table is in use. `sql` is a CREATE INDEX of that name. */
 export function makeIndex(
@@ -133,27 +140,6 @@ function nameFor(index: string, root: TableName, partition: TableName): string {
     index,
     partition.name.startsWith(start) ? partition.name.slice(start.length) : partition.name,
   )
-}
-
-/** The partitions of a table, with a schema where the table has one, or another one. */
-function partitionsOf(scene: Scene, table: TableName): readonly TableName[] {
-  const shape = shapeOf(scene, table)
-  if (shape === undefined) return []
-  const home = parseIdentity(shape.table).schema
-  return scene.tables
-    .filter(({ partition }) => partition?.of === shape.table)
-    .map((child) => {
-      const { schema, name } = parseIdentity(child.table)
-      return { schema: schema === home ? table.schema : schema, name }
-    })
-}
-
-/** All partitions of a table, those of partitions too. */
-export function partitionsBelow(scene: Scene, table: TableName): readonly TableName[] {
-  return partitionsOf(scene, table).flatMap((partition) => [
-    partition,
-    ...partitionsBelow(scene, partition),
-  ])
 }
 
 /** A CREATE INDEX without its name and table: `create unique index`, and what stands behind the table. */
