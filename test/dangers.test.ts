@@ -319,6 +319,11 @@ describe('findDangers', () => {
         'create view open_visits as select id from visits',
         'alter view open_visits rename to visits_to_come',
       ],
+      [
+        'a change in WITH that an index finds, beside a table that is read',
+        'set local enable_seqscan = off',
+        "with changed as (update visits set notes = '' where id = '00000000-0000-0000-0000-000000000000') select * from institutions",
+      ],
       ['SET NOT NULL that a CHECK proves', 'alter table labelled alter column label set not null'],
       [
         'timestamp to timestamptz under UTC, and a number of more digits',
@@ -472,6 +477,16 @@ describe('findDangers', () => {
         ['trigger-locks-table', 'policy-locks-table'],
         'drop trigger bookings_touch on bookings',
         'drop policy own_bookings on bookings',
+      ],
+      [
+        'a change of rows in WITH',
+        ['backfill-in-one-statement'],
+        "with filled as (update visits set priority = 'ROUTINE' returning 1) select count(*) from filled",
+      ],
+      [
+        'rows that are moved',
+        ['backfill-in-one-statement'],
+        'with moved as (delete from visits returning id, notes) insert into legacy.notes select * from moved',
       ],
       [
         'a renamed schema',
