@@ -479,6 +479,11 @@ describe('findDangers', () => {
         'drop policy own_bookings on bookings',
       ],
       [
+        'a foreign key on a column with a default, if it is null',
+        ['foreign-key-blocks-writes', 'foreign-key-without-index'],
+        'alter table visits add column site_id uuid default null references institutions (id)',
+      ],
+      [
         'a change of rows in WITH',
         ['backfill-in-one-statement'],
         "with filled as (update visits set priority = 'ROUTINE' returning 1) select count(*) from filled",

@@ -77,7 +77,7 @@ const foreignKeyWithoutIndex: Rule = {
   level: 'look',
   what: 'a foreign key whose columns no index begins with',
   why: 'Each delete of a row in the other table, or change of its key, reads all of this one, holding locks. To be looked at, as there are parents that never lose a row.',
-  hint: 'Index the columns first. Of a table that is made in the same migration a plain CREATE INDEX will do.',
+  hint: 'Index the columns first, a new column in the migration after it. Of a table that is made in the same migration a plain CREATE INDEX will do.',
   example: [
     'alter table visits add constraint fk_visits_referrer foreign key (referrer_id) references providers (id) not valid',
   ],
@@ -89,17 +89,19 @@ const foreignKeyWithoutIndex: Rule = {
       const index = joinName(table.name, ...columns, 'idx')
       const definition = `${identifier(index)} on ${tableIdentifier(table)} (${columns.map(identifier).join(', ')})`
       const down = takeBack(scene, [scene.statement])
+      const indexed = makeIndex(scene, `create index ${definition}`, table, index)
+      const written = { up: [run(scene.statement.sql)], down }
       return [
         {
           table: identityOf(scene, table),
           message: `foreign key ${name} has no index on ${columns.join(', ')}: a delete in ${identityOf(scene, nameOf(constraint.pktable))} reads all of ${identityOf(scene, table)}`,
           instead: isInUse(scene, table)
-            ? printMigrations(makeIndex(scene, `create index ${definition}`, table, index), {
-                up: [run(scene.statement.sql)],
-                down,
-              })
+            ? printMigrations(
+                // An index of a new column comes after it.
+                ...(column === undefined ? [indexed, written] : [written, indexed]),
+              )
             : printMigrations({
-                up: [run(scene.statement.sql), createIndex(index, table, columns)],
+                up: [...written.up, createIndex(index, table, columns)],
                 down,
               }),
         },
