@@ -74,6 +74,8 @@ export interface TableShape {
   readonly table: string
   readonly columns: readonly ColumnShape[]
   readonly parts: readonly TablePart[]
+  /** True where its rows are in partitions. */
+  readonly isPartitioned: boolean
   /** The table that it is a partition of, and its bound: `for values …` or `default`. */
   readonly partition: { readonly of: string; readonly bound: string } | null
 }
@@ -97,8 +99,10 @@ export interface TablePart {
   readonly name: string
   /** Those whose drop takes it along. */
   readonly columns: readonly string[]
-  /** The statement that makes it. */
+  /** The statement that makes it; of an index, those of partitions too. */
   readonly definition: string
+  /** The indexes that are attached to this one, all the way down, by their tables. */
+  readonly attached: readonly { readonly table: string; readonly name: string }[]
 }
 
 /** How much care something needs: `look` may hurt where much goes on, `dangerous` does. */

@@ -96,6 +96,14 @@ const SHAPES = `
            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
          (select coalesce(json_agg(json_build_object(
                    'kind', p.kind, 'name', p.name, 'definition', p.definition,
+                   'attached', case when p.kind <> 'index' then '[]' else (
+                     select coalesce(json_agg(json_build_object('table', format('%I.%I', s.nspname, u.relname), 'name', i.relname)), '[]')
+                       from pg_partition_tree(p.oid) b
+                       join pg_index x on x.indexrelid = b.relid
+                       join pg_class i on i.oid = x.indexrelid
+                       join pg_class u on u.oid = x.indrelid
+                       join pg_namespace s on s.oid = u.relnamespace
+                      where b.level > 0) end,
                    'columns', (
                      select coalesce(json_agg(distinct a.attname), '[]')
                        from pg_depend e
@@ -108,7 +116,10 @@ const SHAPES = `
                      format('alter table %s add constraint %I %s', t.name, conname, pg_get_constraintdef(oid)) as definition
                 from pg_constraint where conrelid = c.oid and contype in ('c', 'f', 'p', 'u', 'x') and conparentid = 0
               union all
-              select 'index', i.relname, i.oid, 'pg_class'::regclass, pg_get_indexdef(i.oid)
+              select 'index', i.relname, i.oid, 'pg_class'::regclass,
+                     -- Of a partitioned table it has ONLY, which leaves out what is attached.
+                     case i.relkind when 'I' then replace(pg_get_indexdef(i.oid), ' ON ONLY ' || t.name, ' ON ' || t.name)
+                                    else pg_get_indexdef(i.oid) end
                 from pg_index x join pg_class i on i.oid = x.indexrelid
                where x.indrelid = c.oid and not i.relispartition
                  and not exists (select from pg_constraint k where k.conindid = i.oid and k.contype in ('p', 'u', 'x'))
@@ -126,6 +137,7 @@ const SHAPES = `
                      || coalesce(' using (' || pg_get_expr(polqual, polrelid) || ')', '')
                      || coalesce(' with check (' || pg_get_expr(polwithcheck, polrelid) || ')', '')
                 from pg_policy where polrelid = c.oid) p) as parts,
+         c.relkind = 'p' as "isPartitioned",
          (select json_build_object('of', format('%I.%I', m.nspname, q.relname), 'bound', pg_get_expr(c.relpartbound, c.oid))
             from pg_inherits h join pg_class q on q.oid = h.inhparent join pg_namespace m on m.oid = q.relnamespace
            where h.inhrelid = c.oid and c.relispartition) as partition

@@ -5,8 +5,10 @@ import {
   as,
   clauseAt,
   clauseBetween,
+  columnOf,
   findAll,
   isInUse,
+  isMissing,
   nameOf,
   type Scene,
   strings,
@@ -25,6 +27,7 @@ export function alterationsInUse(scene: Scene): readonly Alteration[] {
   if (alter?.objtype !== 'OBJECT_TABLE') return []
   const table = nameOf(alter.relation)
   if (!isInUse(scene, table)) return []
+  if (alter.missing_ok === true && isMissing(scene, table)) return []
   return (alter.cmds ?? []).flatMap((node) => {
     const command = as(node, 'AlterTableCmd')
     return command === undefined ? [] : [{ table, command }]
@@ -43,9 +46,10 @@ export interface NewColumn {
 export function columnsAddedInUse(scene: Scene): readonly NewColumn[] {
   return alterationsInUse(scene).flatMap(({ table, command }) => {
     const definition = as(command.def, 'ColumnDef')
-    return command.subtype === 'AT_AddColumn' && definition !== undefined
-      ? [newColumn(table, definition)]
-      : []
+    if (command.subtype !== 'AT_AddColumn' || definition === undefined) return []
+    // IF NOT EXISTS passes over a column that is there.
+    const isThere = columnOf(scene, table, definition.colname ?? '') !== undefined
+    return command.missing_ok === true && isThere ? [] : [newColumn(table, definition)]
   })
 }
 

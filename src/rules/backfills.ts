@@ -1,3 +1,4 @@
+import type { Node } from 'libpg-query'
 import { tokens } from '../sql-text.ts'
 import { BATCH_ROWS, NOTHING_TO_TAKE_BACK, someRows } from './batches.ts'
 import { dropTable } from './builder-code.ts'
@@ -12,14 +13,17 @@ import {
   waive,
 } from './kysely-code.ts'
 import { hasUnknownFunction } from './new-columns.ts'
-import type { Rule } from './rule.ts'
+import type { Match, Rule } from './rule.ts'
 import {
   as,
+  effectOn,
   findAll,
   identityOf,
   isHeavy,
   isInUse,
+  isMeasured,
   nameOf,
+  partitionsBelow,
   type Scene,
   shapeOf,
   strings,
@@ -29,33 +33,68 @@ import {
 const backfill: Rule = {
   id: 'backfill-in-one-statement',
   level: 'dangerous',
-  what: 'UPDATE or DELETE of a whole table in use at once',
+  what: 'UPDATE or DELETE of a whole table in use at once, in WITH too',
   why: 'It locks every row until it commits, doubles the table, and starts from nothing when it is interrupted. Dangerous, as all of that grows with the table. One that finds its rows by an index was measured not to read the table, and is let pass.',
   hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped. Where there are many millions of rows, make a partial index of those that are left first.',
   example: ["update visits set priority = 'routine' where priority is null"],
   find: (scene) => {
     const { node } = scene.statement
-    const change = as(node, 'UpdateStmt') ?? as(node, 'DeleteStmt') ?? as(node, 'MergeStmt')
-    if (change === undefined) return []
-    const table = nameOf(change.relation)
-    if (!isInUse(scene, table)) return []
     if (!isHeavy(scene, 'isScanned')) return []
-    if (!scene.migration.isInTransaction && hasLimit(change)) return []
-    const verb = as(node, 'DeleteStmt') === undefined ? 'update' : 'delete'
-    const written = readChange(scene, table)
-    const migrations =
-      written === undefined
-        ? undefined
-        : (byCondition(scene, written) ?? byList(scene, table, written))
+    if (!scene.migration.isInTransaction && hasLimit(node)) return []
+    return [...changeOf(scene), ...changesInWith(scene)]
+  },
+}
+
+function changeOf(scene: Scene): readonly Match[] {
+  const { node } = scene.statement
+  const change = as(node, 'UpdateStmt') ?? as(node, 'DeleteStmt') ?? as(node, 'MergeStmt')
+  const table = nameOf(change?.relation)
+  if (change === undefined || !isInUse(scene, table)) return []
+  const written = readChange(scene, table)
+  const migrations =
+    written === undefined
+      ? undefined
+      : (byCondition(scene, written) ?? byList(scene, table, written))
+  return [
+    {
+      table: identityOf(scene, table),
+      message: message(scene, node, table),
+      // MERGE does several things at once; a table without a key has no rows that could be listed.
+      instead: migrations === undefined ? undefined : printMigrations(...migrations),
+    },
+  ]
+}
+
+/** What a statement changes in its WITH. Which of the statements around it would read a batch nobody knows. */
+function changesInWith(scene: Scene): readonly Match[] {
+  return findAll(scene.statement.node, 'CommonTableExpr').flatMap(({ ctequery: node }) => {
+    const change = as(node, 'UpdateStmt') ?? as(node, 'DeleteStmt') ?? as(node, 'MergeStmt')
+    const table = nameOf(change?.relation)
+    if (node === undefined || change === undefined || !isInUse(scene, table)) return []
+    const isAlone = findAll(change, 'RangeVar').length === 0
+    // What is read may be another table, which has nothing to do with the change.
+    if (isAlone && isMeasured(scene) && !isRead(scene, table)) return []
     return [
       {
         table: identityOf(scene, table),
-        message: `${verb} reads all of ${identityOf(scene, table)} and locks every row that it changes until it commits`,
-        // MERGE does several things at once; a table without a key has no rows that could be listed.
-        instead: migrations === undefined ? undefined : printMigrations(...migrations),
+        message: message(scene, node, table),
+        hint: `Batches, each committed by itself: in a migration without a transaction, give the change in WITH a condition as “where ctid = any (array(select ctid from ${tableIdentifier(table)} where … limit ${BATCH_ROWS}))”, and send the statement until it changes nothing more.`,
+        instead: undefined,
       },
     ]
-  },
+  })
+}
+
+function message(scene: Scene, change: Node, table: TableName): string {
+  const verb = as(change, 'DeleteStmt') === undefined ? 'update' : 'delete'
+  const name = identityOf(scene, table)
+  return `${verb} reads all of ${name} and locks every row that it changes until it commits`
+}
+
+function isRead(scene: Scene, table: TableName): boolean {
+  return [table, ...partitionsBelow(scene, table)].some(
+    (part) => effectOn(scene, part)?.isScanned === true,
+  )
 }
 
 export const BACKFILL_RULES: readonly Rule[] = [backfill]

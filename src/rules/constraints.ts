@@ -8,8 +8,21 @@ import {
 import { alterColumn, dropColumn, dropConstraint, dropTable } from './builder-code.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { type MigrationCode, NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
+import { addPartitionedKey, type WrittenKey } from './partitioned-indexes.ts'
 import type { Rule } from './rule.ts'
-import { identityOf, isHeavy, lockPhrase, strings, type TableName } from './scene.ts'
+import {
+  as,
+  columnOf,
+  identityOf,
+  isHeavy,
+  isParentAlone,
+  isPartitioned,
+  lockPhrase,
+  partitionsBelow,
+  type Scene,
+  strings,
+  type TableName,
+} from './scene.ts'
 
 const addCheck: Rule = {
   id: 'check-scans-under-lock',
@@ -81,16 +94,16 @@ const addUnique: Rule = {
   find: (scene) =>
     constraintsAddedInUse(scene, 'CONSTR_UNIQUE', 'CONSTR_PRIMARY').flatMap(
       ({ table, constraint, column }) => {
-        if (constraint.indexname !== undefined) return []
+        if (constraint.indexname !== undefined || isOnParentAlone(scene)) return []
         const isPrimary = constraint.contype === 'CONSTR_PRIMARY'
         const columns = column === undefined ? strings(constraint.keys) : [column.name]
+        const isOfPartitions = isPartitioned(scene, table)
         const name = constraintNamed(table, constraint, column?.name)
-        const alter = `alter table ${tableIdentifier(table)}`
         const kind = isPrimary ? 'primary key' : 'unique'
         const nulls = constraint.nulls_not_distinct === true ? ' nulls not distinct' : ''
         const including = strings(constraint.including).map(identifier).join(', ')
         const include = including === '' ? '' : ` include (${including})`
-        const index = `create unique index concurrently if not exists ${identifier(name)} on ${tableIdentifier(table)} (${columns.map(identifier).join(', ')})${include}${nulls}`
+        const definition = `(${columns.map(identifier).join(', ')})${include}${nulls}`
         const deferral =
           constraint.initdeferred === true
             ? ' deferrable initially deferred'
@@ -106,20 +119,17 @@ const addUnique: Rule = {
                   down: [dropColumn(table, column.name)],
                 },
               ]),
-          {
-            config: NO_TRANSACTION,
-            up: [
-              run(index),
-              run(
-                `${alter} add constraint ${identifier(name)} ${kind} using index ${identifier(name)}${deferral}`,
-              ),
-            ],
-            down: [dropConstraint(table, name)],
-          },
+          ...(isPrimary ? requireColumns(scene, table, columns) : []),
+          addKey(scene, table, { name, kind, definition, deferral }),
         ]
         return [
           {
             table: identityOf(scene, table),
+            ...(isOfPartitions
+              ? {
+                  hint: 'Build the unique index of each partition CONCURRENTLY; add the constraint to the table with ONLY, which leaves it invalid; make each index the partition’s constraint, and attach it. With the last one the table’s is valid.',
+                }
+              : {}),
             message: `${kind} ${name} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while its index is built`,
             instead: printMigrations(...migrations),
           },
@@ -162,10 +172,50 @@ const addExclusion: Rule = {
 
 export const CONSTRAINT_RULES: readonly Rule[] = [addCheck, setNotNull, addUnique, addExclusion]
 
-/** The migrations that make a column NOT NULL while its table is in use. */
+function addKey(scene: Scene, table: TableName, key: WrittenKey): MigrationCode {
+  if (isPartitioned(scene, table)) return addPartitionedKey(scene, table, key)
+  const { name, kind, definition, deferral } = key
+  const [index, on] = [identifier(name), tableIdentifier(table)]
+  return {
+    config: NO_TRANSACTION,
+    up: [
+      run(`create unique index concurrently if not exists ${index} on ${on} ${definition}`),
+      run(`alter table ${on} add constraint ${index} ${kind} using index ${index}${deferral}`),
+    ],
+    down: [dropConstraint(table, name)],
+  }
+}
+
+/** A primary key reads all rows for each column that may be null. */
+function requireColumns(
+  scene: Scene,
+  table: TableName,
+  columns: readonly string[],
+): readonly MigrationCode[] {
+  return columns
+    .filter((name) => columnOf(scene, table, name)?.isRequired === false)
+    .flatMap((name) =>
+      // A partition's own primary key keeps its NOT NULL there.
+      setNotNullMigrations(
+        table,
+        name,
+        ...partitionsBelow(scene, table).map((partition) =>
+          alterColumn(partition, name, 'dropNotNull()'),
+        ),
+      ),
+    )
+}
+
+/** True for ALTER TABLE ONLY of a partitioned table: nothing is built for its partitions. */
+function isOnParentAlone(scene: Scene): boolean {
+  return isParentAlone(scene, as(scene.statement.node, 'AlterTableStmt')?.relation)
+}
+
+/** The migrations that make a column NOT NULL while its table is in use; `down` is what else takes that back. */
 export function setNotNullMigrations(
   table: TableName,
   column: string,
+  ...down: readonly string[]
 ): readonly [MigrationCode, MigrationCode] {
   const alter = `alter table ${tableIdentifier(table)}`
   const name = joinName(table.name, column, 'is_set')
@@ -180,7 +230,7 @@ export function setNotNullMigrations(
         alterColumn(table, column, 'setNotNull()'),
         dropConstraint(table, name),
       ],
-      down: [alterColumn(table, column, 'dropNotNull()'), add],
+      down: [alterColumn(table, column, 'dropNotNull()'), ...down, add],
     },
   ]
 }

@@ -20,7 +20,7 @@ const domainConstraint: Rule = {
     if (constraint?.skip_validation === true) return []
     const tables = effectsInUse(scene.statement, scene.migration)
     // No table with a column of the domain is in use.
-    if (isMeasured(scene.migration) && tables.length === 0) return []
+    if (isMeasured(scene) && tables.length === 0) return []
     const domain = nameOfParts(strings(alter.typeName))
     const name = constraint?.conname ?? joinName(domain.name, isNotNull ? 'not_null' : 'check')
     const written = isNotNull

@@ -1,3 +1,4 @@
+import type { AlterTableCmd } from 'libpg-query'
 import { alterationsInUse } from './alterations.ts'
 import {
   addColumnLike,
@@ -16,12 +17,13 @@ import {
   columnOf,
   identityOf,
   isInUse,
-  isMeasured,
+  isMissing,
   lockPhrase,
   nameOfParts,
-  parseIdentity,
   type Scene,
+  shapeOf,
   strings,
+  tablesInUse,
   type TableName,
 } from './scene.ts'
 import { partsOn } from './second-column.ts'
@@ -41,6 +43,7 @@ export const DROP_RULES: readonly Rule[] = [drop]
 function droppedColumns(scene: Scene): readonly Match[] {
   return alterationsInUse(scene)
     .filter(({ command }) => command.subtype === 'AT_DropColumn')
+    .filter(({ table, command }) => !isWithoutColumn(scene, table, command))
     .map(({ table, command }) => {
       const column = command.name ?? ''
       return {
@@ -50,6 +53,16 @@ function droppedColumns(scene: Scene): readonly Match[] {
         instead: printMigrations(...withoutColumn(scene, table, column)),
       }
     })
+}
+
+/** True where IF EXISTS finds no such column. */
+function isWithoutColumn(
+  scene: Scene,
+  table: TableName,
+  { name = '', missing_ok: isOptional }: AlterTableCmd,
+): boolean {
+  const isKnown = shapeOf(scene, table) !== undefined
+  return isOptional === true && isKnown && columnOf(scene, table, name) === undefined
 }
 
 function withoutColumn(scene: Scene, table: TableName, name: string): readonly MigrationCode[] {
@@ -91,10 +104,7 @@ function droppedTables(scene: Scene): readonly Match[] {
   return (statement.objects ?? []).flatMap((object) => {
     const table = nameOfParts(strings(as(object, 'List')?.items))
     if (!isInUse(scene, table)) return []
-    // IF EXISTS, and nothing was seen of it: it was not there.
-    if (statement.missing_ok === true && isMeasured(scene.migration) && !isSeen(scene, table)) {
-      return []
-    }
+    if (statement.missing_ok === true && isMissing(scene, table)) return []
     const name = tableIdentifier(table)
     const retired = { schema: table.schema, name: joinName(table.name, 'retired') }
     return [
@@ -129,7 +139,9 @@ function droppedSchemas(scene: Scene): readonly Match[] {
     message: `drop schema ${name} breaks the code that uses what is in it, and that is gone`,
     hint: `Move or drop what is in ${name} piece by piece, each once no code uses it.`,
     instead: printMigrations(
-      ...(statement.behavior === 'DROP_CASCADE' ? withoutSchema(name) : [withoutEmptySchema(name)]),
+      ...(statement.behavior === 'DROP_CASCADE'
+        ? withoutSchema(scene, name)
+        : [withoutEmptySchema(name)]),
     ),
   }))
 }
@@ -143,13 +155,16 @@ function withoutEmptySchema(name: string): MigrationCode {
   }
 }
 
-function withoutSchema(name: string): readonly MigrationCode[] {
+function withoutSchema(scene: Scene, name: string): readonly MigrationCode[] {
   const retired = joinName(name, 'retired')
   const renamed = (from: string, to: string): string =>
     run(`alter schema ${identifier(from)} rename to ${identifier(to)}`)
   return [
     {
       note: `In a later release, once no code that runs says ${name}: a rollback brings it back.`,
+      ...(tablesInUse(scene, name).length === 0
+        ? {}
+        : { config: waive('rename-breaks-running-code', `no release uses ${name} any more`) }),
       up: [renamed(name, retired)],
       down: [renamed(retired, name)],
     },
@@ -160,10 +175,4 @@ function withoutSchema(name: string): readonly MigrationCode[] {
       down: { irreversible: `what was in ${retired} is gone` },
     },
   ]
-}
-
-function isSeen({ statements }: Scene, table: TableName): boolean {
-  return statements.some(({ effects }) =>
-    effects.some((effect) => parseIdentity(effect.table).name === table.name),
-  )
 }

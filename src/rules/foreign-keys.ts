@@ -8,8 +8,9 @@ import {
 } from './alterations.ts'
 import { createIndex, dropColumn, dropConstraint } from './builder-code.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
-import { dropIndexConcurrently, takeBack } from './inverse.ts'
-import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
+import { takeBack } from './inverse.ts'
+import { printMigrations, run } from './kysely-code.ts'
+import { makeIndex } from './partitioned-indexes.ts'
 import type { Rule } from './rule.ts'
 import {
   as,
@@ -17,6 +18,7 @@ import {
   effectOn,
   identityOf,
   isInUse,
+  isPartitioned,
   lockName,
   lockPhrase,
   nameOf,
@@ -49,6 +51,7 @@ const addForeignKey: Rule = {
         {
           table: identityOf(scene, table),
           message: `foreign key ${name} ${lockPhrase(scene, table, 'ShareRowExclusiveLock')}${lockOnParent(scene, nameOf(constraint.pktable))}, while all rows are read`,
+          ...(isPartitioned(scene, table) ? { hint: PARTITIONED_HINT } : {}),
           instead: printMigrations(
             column === undefined
               ? { up: [add], down: [drop] }
@@ -66,12 +69,15 @@ const addForeignKey: Rule = {
     }),
 }
 
+const PARTITIONED_HINT =
+  'Add it NOT VALID, VALIDATE it in the next migration. Before PostgreSQL 18 a partitioned table takes none NOT VALID: add it so to each partition, VALIDATE it there, then add it to the table, which takes them over.'
+
 const foreignKeyWithoutIndex: Rule = {
   id: 'foreign-key-without-index',
   level: 'look',
   what: 'a foreign key whose columns no index begins with',
   why: 'Each delete of a row in the other table, or change of its key, reads all of this one, holding locks. To be looked at, as there are parents that never lose a row.',
-  hint: 'Index the columns first. Of a table that is made in the same migration a plain CREATE INDEX will do.',
+  hint: 'Index the columns first, a new column in the migration after it. Of a table that is made in the same migration a plain CREATE INDEX will do.',
   example: [
     'alter table visits add constraint fk_visits_referrer foreign key (referrer_id) references providers (id) not valid',
   ],
@@ -83,23 +89,19 @@ const foreignKeyWithoutIndex: Rule = {
       const index = joinName(table.name, ...columns, 'idx')
       const definition = `${identifier(index)} on ${tableIdentifier(table)} (${columns.map(identifier).join(', ')})`
       const down = takeBack(scene, [scene.statement])
+      const indexed = makeIndex(scene, `create index ${definition}`, table, index)
+      const written = { up: [run(scene.statement.sql)], down }
       return [
         {
           table: identityOf(scene, table),
           message: `foreign key ${name} has no index on ${columns.join(', ')}: a delete in ${identityOf(scene, nameOf(constraint.pktable))} reads all of ${identityOf(scene, table)}`,
           instead: isInUse(scene, table)
             ? printMigrations(
-                {
-                  config: NO_TRANSACTION,
-                  up: [run(`create index concurrently if not exists ${definition}`)],
-                  down: [
-                    dropIndexConcurrently(tableIdentifier({ schema: table.schema, name: index })),
-                  ],
-                },
-                { up: [run(scene.statement.sql)], down },
+                // An index of a new column comes after it.
+                ...(column === undefined ? [indexed, written] : [written, indexed]),
               )
             : printMigrations({
-                up: [run(scene.statement.sql), createIndex(index, table, columns)],
+                up: [...written.up, createIndex(index, table, columns)],
                 down,
               }),
         },

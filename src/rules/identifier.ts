@@ -36,6 +36,11 @@ export function joinName(...parts: readonly string[]): string {
   return parts.join('_').slice(0, LONGEST_NAME)
 }
 
+/** The same where the end is what tells it from others: the start is cut. */
+export function nameEndingIn(start: string, end: string): string {
+  return joinName(start.slice(0, Math.max(0, LONGEST_NAME - end.length - 1)), end)
+}
+
 /** The same SQL without the quotes that Kysely puts around every name. */
 export function withoutQuotes(sql: string): string {
   let plain = ''

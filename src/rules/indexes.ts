@@ -1,14 +1,25 @@
 import { concurrently } from './concurrently.ts'
 import { joinName, tableIdentifier } from './identifier.ts'
-import { dropIndexConcurrently, takeBack } from './inverse.ts'
-import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
+import { dropIndexConcurrently } from './inverse.ts'
+import {
+  comment,
+  type MigrationCode,
+  NO_TRANSACTION,
+  printMigrations,
+  run,
+  waive,
+} from './kysely-code.ts'
+import { indexPartitions, makeIndex } from './partitioned-indexes.ts'
 import type { Rule } from './rule.ts'
 import {
   as,
   effectsInUse,
+  findIndex,
   identityOf,
   isInUse,
   isMeasured,
+  isParentAlone,
+  isPartitioned,
   lockName,
   lockPhrase,
   nameOf,
@@ -22,29 +33,28 @@ const createIndex: Rule = {
   level: 'dangerous',
   what: 'CREATE INDEX without CONCURRENTLY on a table in use',
   why: 'It holds SHARE until the index is built: all writes wait. Dangerous, as the wait grows with the table.',
-  hint: 'Build it CONCURRENTLY, alone in a migration without a transaction. On a partitioned table: each partition’s so, then one on the parent, which takes them over.',
+  hint: 'Build it CONCURRENTLY, alone in a migration without a transaction.',
   example: ['create index idx_visits_hospital on visits (hospital_id)'],
   find: (scene) => {
     const index = as(scene.statement.node, 'IndexStmt')
     const table = nameOf(index?.relation)
     if (index === undefined || index.concurrent === true || !isInUse(scene, table)) return []
+    if (isParentAlone(scene, index.relation)) return []
     const columns = (index.indexParams ?? []).map((node) => as(node, 'IndexElem')?.name ?? 'expr')
     const name = index.idxname ?? joinName(table.name, ...columns, 'idx')
     return [
       {
         table: identityOf(scene, table),
         message: `create index ${name} ${lockPhrase(scene, table, 'ShareLock')} until it is built`,
-        instead: printMigrations({
-          config: NO_TRANSACTION,
-          up: [
-            run(concurrently(scene.statement.sql, index.idxname === undefined ? name : undefined)),
-          ],
-          down: [dropIndexConcurrently(tableIdentifier({ schema: table.schema, name }))],
-        }),
+        ...(isPartitioned(scene, table) ? { hint: PARTITIONED_HINT } : {}),
+        instead: printMigrations(makeIndex(scene, scene.statement.sql, table, name)),
       },
     ]
   },
 }
+
+const PARTITIONED_HINT =
+  'Of a partitioned table it can’t be built CONCURRENTLY: make it ON ONLY the table, invalid at first; build each partition’s CONCURRENTLY, and attach it. With the last one the table’s is valid. A partition that is made meanwhile gets its own.'
 
 const dropIndex: Rule = {
   id: 'drop-index-blocks-reads',
@@ -58,25 +68,69 @@ const dropIndex: Rule = {
     if (drop?.removeType !== 'OBJECT_INDEX' || drop.concurrent === true) return []
     const effects = effectsInUse(scene.statement, scene.migration)
     // Nothing in use was touched: the index was of a new table.
-    if (isMeasured(scene.migration) && effects.length === 0) return []
-    const names = (drop.objects ?? []).map((object) =>
-      tableIdentifier(nameOfParts(strings(as(object, 'List')?.items))),
-    )
+    if (isMeasured(scene) && effects.length === 0) return []
+    const indexes = (drop.objects ?? []).map((object) => strings(as(object, 'List')?.items))
+    const names = indexes.map((parts) => tableIdentifier(nameOfParts(parts)))
     const [effect] = effects
     const lock = lockName(effect?.lock ?? 'AccessExclusiveLock')
+    const isOfPartitions = indexes.some((parts) => findIndex(scene, parts)?.isPartitioned === true)
     return [
       {
         table: effect?.table,
         message: `drop index ${names.join(', ')} takes ${lock} on ${effect?.table ?? 'its table'}, which blocks reads and writes`,
-        instead: printMigrations({
-          config: NO_TRANSACTION,
-          // CONCURRENTLY takes one at a time.
-          up: names.map(dropIndexConcurrently),
-          down: takeBack(scene, [scene.statement], true),
-        }),
+        ...(isOfPartitions
+          ? {
+              hint: 'Of a partitioned table it can’t be dropped CONCURRENTLY: drop it by itself, so that the locks last for a moment only; its down builds it for each partition CONCURRENTLY.',
+            }
+          : {}),
+        instead: printMigrations(...dropIndexes(scene, indexes)),
       },
     ]
   },
+}
+
+/** CONCURRENTLY takes one at a time. */
+function dropIndexes(
+  scene: Scene,
+  indexes: readonly (readonly string[])[],
+): readonly MigrationCode[] {
+  const ofPartitions = indexes.flatMap((parts): readonly MigrationCode[] => {
+    const found = findIndex(scene, parts)
+    if (found?.isPartitioned !== true) return []
+    const { table, part } = found
+    const known = new Map(part.attached.map((index) => [index.table, index.name]))
+    return [
+      {
+        config: waive(
+          dropIndex.id,
+          'of a partitioned table it can’t be CONCURRENTLY',
+          'transaction: false',
+        ),
+        up: [run(`drop index if exists ${tableIdentifier(nameOfParts(parts))}`)],
+        down: indexPartitions(scene, part.definition, table, part.name, known),
+      },
+    ]
+  })
+  const others = indexes.filter((parts) => findIndex(scene, parts)?.isPartitioned !== true)
+  return [
+    ...ofPartitions,
+    ...(others.length === 0
+      ? []
+      : [
+          {
+            config: NO_TRANSACTION,
+            up: others.map((parts) => dropIndexConcurrently(tableIdentifier(nameOfParts(parts)))),
+            down: [...others].reverse().map((parts) => makeAgain(scene, parts)),
+          },
+        ]),
+  ]
+}
+
+function makeAgain(scene: Scene, parts: readonly string[]): string {
+  const definition = findIndex(scene, parts)?.part.definition
+  return definition === undefined
+    ? comment(`What takes this back: create index concurrently ${parts.join('.')} …`)
+    : run(concurrently(definition))
 }
 
 const reindex: Rule = {
@@ -93,17 +147,21 @@ const reindex: Rule = {
     const isTable = statement.kind === 'REINDEX_OBJECT_TABLE'
     if (isTable && !isInUse(scene, named)) return []
     const [effect] = effectsInUse(scene.statement, scene.migration)
-    if (isMeasured(scene.migration) && effect === undefined) return []
+    if (!isTable && isMeasured(scene) && effect === undefined) return []
     const table = effect?.table ?? (isTable ? identityOf(scene, named) : undefined)
     return [
       {
         table,
         message: `reindex takes ACCESS EXCLUSIVE on the index and ${lockName(effect?.lock ?? 'ShareLock')} on ${table ?? 'its table'}, which blocks writes, and reads that might use it`,
-        instead: printMigrations({
-          config: NO_TRANSACTION,
-          up: [run(concurrently(scene.statement.sql))],
-          down: ['// Nothing to take back: the index is the same.'],
-        }),
+        // The system’s own catalogs can’t be rebuilt CONCURRENTLY.
+        instead:
+          statement.kind === 'REINDEX_OBJECT_SYSTEM'
+            ? undefined
+            : printMigrations({
+                config: NO_TRANSACTION,
+                up: [run(concurrently(scene.statement.sql))],
+                down: ['// Nothing to take back: the index is the same.'],
+              }),
       },
     ]
   },

@@ -16,9 +16,9 @@ import { comment, type MigrationCode, NO_TRANSACTION, run } from './kysely-code.
 import {
   as,
   columnOf,
+  findIndex,
   nameOf,
   nameOfParts,
-  parseIdentity,
   type ParsedStatement,
   type Scene,
   shapeOf,
@@ -28,16 +28,10 @@ import {
 
 /**
  * What takes the statements back, the last one first, as far as their texts and the tables as they were
- * before tell; a comment where they do not. Indexes are made CONCURRENTLY where that is asked.
+ * before tell; a comment where they do not.
  */
-export function takeBack(
-  scene: Scene,
-  statements: readonly ParsedStatement[],
-  isConcurrent = false,
-): readonly string[] {
-  const lines = [...statements]
-    .reverse()
-    .flatMap((statement) => inverseOf(scene, statement, isConcurrent))
+export function takeBack(scene: Scene, statements: readonly ParsedStatement[]): readonly string[] {
+  const lines = [...statements].reverse().flatMap((statement) => inverseOf(scene, statement))
   return lines.length === 0 ? NOTHING_TO_TAKE_BACK : lines
 }
 
@@ -50,11 +44,7 @@ export function migrationOf(scene: Scene, statements: readonly ParsedStatement[]
   }
 }
 
-function inverseOf(
-  scene: Scene,
-  { node, sql }: ParsedStatement,
-  isConcurrent: boolean,
-): readonly string[] {
+function inverseOf(scene: Scene, { node, sql }: ParsedStatement): readonly string[] {
   const unknown = [comment(`What takes this back: ${sql.replace(/\s+/g, ' ').slice(0, 60).trim()}`)]
   const create = as(node, 'CreateStmt')
   if (create !== undefined) return [dropTable(nameOf(create.relation))]
@@ -80,10 +70,11 @@ function inverseOf(
       const parts = strings(as(object, 'List')?.items)
       return definitionOf(scene, drop.removeType ?? '', parts) ?? []
     })
-    const isSlow = isConcurrent || drop.concurrent === true
     return made.length === 0
       ? unknown
-      : made.map((definition) => run(isSlow ? concurrently(definition) : definition))
+      : made.map((definition) =>
+          run(drop.concurrent === true ? concurrently(definition) : definition),
+        )
   }
   const alter = as(node, 'AlterTableStmt')
   if (alter?.objtype === 'OBJECT_TABLE') {
@@ -99,12 +90,7 @@ function inverseOf(
 /** The statement that made what is dropped: it was there before the migration. */
 function definitionOf(scene: Scene, kind: string, parts: readonly string[]): string | undefined {
   const name = parts.at(-1)
-  if (kind === 'OBJECT_INDEX') {
-    return scene.tables
-      .filter(({ table }) => parts.length < 2 || parseIdentity(table).schema === parts.at(-2))
-      .flatMap((shape) => shape.parts)
-      .find((part) => part.kind === 'index' && part.name === name)?.definition
-  }
+  if (kind === 'OBJECT_INDEX') return findIndex(scene, parts)?.part.definition
   const wanted = { OBJECT_TRIGGER: 'trigger', OBJECT_POLICY: 'policy' }[kind]
   return shapeOf(scene, nameOfParts(parts.slice(0, -1)))?.parts.find(
     (part) => part.kind === wanted && part.name === name,

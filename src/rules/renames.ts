@@ -1,50 +1,69 @@
-import { createViewOf, dropView, moveTable, renameTable } from './builder-code.ts'
-import { tableIdentifier } from './identifier.ts'
-import { printMigrations, waive } from './kysely-code.ts'
+import {
+  createSchema,
+  createViewOf,
+  dropSchema,
+  dropView,
+  moveTable,
+  renameTable,
+} from './builder-code.ts'
+import { identifier, tableIdentifier } from './identifier.ts'
+import { printMigrations, run, waive } from './kysely-code.ts'
 import type { Match, Rule } from './rule.ts'
 import {
   as,
   columnOf,
   identityOf,
   isInUse,
+  isMeasured,
+  isMissing,
   lockPhrase,
   nameOf,
   parseIdentity,
   type Scene,
   type TableName,
+  tablesInUse,
 } from './scene.ts'
 import { isOrdinary, moveColumn } from './second-column.ts'
 
 const rename: Rule = {
   id: 'rename-breaks-running-code',
   level: 'dangerous',
-  what: 'a column, table or view renamed, or a table moved to another schema, that was there before',
+  what: 'a column, table or view renamed, or moved to another schema, or a schema with tables renamed, that was there before',
   why: 'The code that runs at that moment still says the old name, and fails until all of it is replaced. Dangerous, however fast it is.',
   hint: 'Expand, let readers and writers move, contract in a later release.',
   example: ['alter table visits rename to encounters'],
   find: (scene) => {
-    const statement = as(scene.statement.node, 'RenameStmt')
-    const table = nameOf(statement?.relation)
     const move = as(scene.statement.node, 'AlterObjectSchemaStmt')
-    if (move?.objectType === 'OBJECT_TABLE') {
-      const moved = nameOf(move.relation)
-      return isInUse(scene, moved)
-        ? [renamedTable(scene, moved, { schema: move.newschema, name: moved.name })]
-        : []
+    if (move !== undefined && RELATIONS.has(move.objectType ?? '')) {
+      const table = nameOf(move.relation)
+      const to = { schema: move.newschema, name: table.name }
+      const isOptional = move.missing_ok === true && move.objectType !== 'OBJECT_VIEW'
+      return isTaken(scene, table, isOptional) ? [renamedTable(scene, table, to)] : []
     }
-    if (statement === undefined || !isInUse(scene, table)) return []
+    const statement = as(scene.statement.node, 'RenameStmt')
+    if (statement === undefined) return []
     const name = statement.newname ?? ''
-    switch (statement.renameType) {
-      case 'OBJECT_TABLE':
-      case 'OBJECT_VIEW':
-      case 'OBJECT_MATVIEW':
-        return [renamedTable(scene, table, { schema: table.schema, name })]
-      case 'OBJECT_COLUMN':
-        return [renamedColumn(scene, table, statement.subname ?? '', name)]
-      default:
-        return []
+    if (statement.renameType === 'OBJECT_SCHEMA') {
+      return renamedSchema(scene, statement.subname ?? '', name)
     }
+    const table = nameOf(statement.relation)
+    // A view is never measured.
+    const isOptional = statement.missing_ok === true && statement.renameType !== 'OBJECT_VIEW'
+    if (!isTaken(scene, table, isOptional)) return []
+    if (RELATIONS.has(statement.renameType ?? '')) {
+      return [renamedTable(scene, table, { schema: table.schema, name })]
+    }
+    return statement.renameType === 'OBJECT_COLUMN'
+      ? [renamedColumn(scene, table, statement.subname ?? '', name)]
+      : []
   },
+}
+
+const RELATIONS: ReadonlySet<string> = new Set(['OBJECT_TABLE', 'OBJECT_VIEW', 'OBJECT_MATVIEW'])
+
+/** True where others may use it; with IF EXISTS, where it is there. */
+function isTaken(scene: Scene, table: TableName, isOptional: boolean): boolean {
+  return isInUse(scene, table) && !(isOptional && isMissing(scene, table))
 }
 
 export const RENAME_RULES: readonly Rule[] = [rename]
@@ -71,6 +90,42 @@ function renamedTable(scene: Scene, table: TableName, to: TableName): Match {
       },
     ),
   }
+}
+
+/** Views in a schema of the new name, as for one table; what else is in it has one name at a time. */
+function renamedSchema(scene: Scene, from: string, to: string): readonly Match[] {
+  const tables = tablesInUse(scene, from)
+  // Without a look at the tables only those are known to be nobody’s that the migration made.
+  if (tables.length === 0 && (isMeasured(scene) || isMadeHere(scene, from))) return []
+  const [old, fresh] = [identifier(from), identifier(to)]
+  const views = tables.map((table) => ({ table, view: { schema: to, name: table.name } }))
+  const expand = [createSchema(to), ...views.map(({ table, view }) => createViewOf(view, table))]
+  const contract = [...views.map(({ view }) => dropView(view)), dropSchema(to, false)]
+  return [
+    {
+      table: undefined,
+      message: `rename schema ${old} to ${fresh} breaks the code that says ${old}`,
+      hint: `Make a schema ${fresh} now with a view of each table of ${old}, which can be written too, and grant on them what is granted on the tables; let the code say ${fresh}; once no code says ${old}, drop the views and rename the schema in a release of its own. Types, functions and sequences have no second name: move the code that says them in that release.`,
+      instead:
+        tables.length === 0
+          ? undefined
+          : printMigrations(
+              { up: expand, down: contract },
+              {
+                note: `In a later release, once no code that runs says ${old}:`,
+                config: waive(rename.id, `no release uses ${from} any more`),
+                up: [...contract, run(`alter schema ${old} rename to ${fresh}`)],
+                down: [run(`alter schema ${fresh} rename to ${old}`), ...expand],
+              },
+            ),
+    },
+  ]
+}
+
+function isMadeHere({ statements, at }: Scene, schema: string): boolean {
+  return statements
+    .slice(0, at)
+    .some(({ node }) => as(node, 'CreateSchemaStmt')?.schemaname === schema)
 }
 
 function renamedColumn(scene: Scene, table: TableName, from: string, to: string): Match {

@@ -4,6 +4,7 @@ import type {
   LockMode,
   MeasuredMigration,
   TableEffect,
+  TablePart,
   TableShape,
 } from '../measurement.ts'
 import { tokens } from '../sql-text.ts'
@@ -101,12 +102,68 @@ export function columnOf(scene: Scene, table: TableName, name: string): ColumnSh
   return shapeOf(scene, table)?.columns.find((column) => column.name === name)
 }
 
+/** An index by the parts of its name, and the table that it was on before the migration. */
+export function findIndex(
+  scene: Scene,
+  parts: readonly string[],
+):
+  | { readonly table: TableName; readonly part: TablePart; readonly isPartitioned: boolean }
+  | undefined {
+  const { schema, name } = nameOfParts(parts)
+  return scene.tables
+    .filter(({ table }) => schema === undefined || parseIdentity(table).schema === schema)
+    .flatMap(({ table, isPartitioned: isParent, parts: all }) =>
+      all
+        .filter((part) => part.kind === 'index' && part.name === name)
+        .map((part) => ({ table: parseIdentity(table), part, isPartitioned: isParent })),
+    )[0]
+}
+
+/** The partitions of a table, with a schema where the table has one, or another one. */
+export function partitionsOf(scene: Scene, table: TableName): readonly TableName[] {
+  const shape = shapeOf(scene, table)
+  if (shape === undefined) return []
+  const home = parseIdentity(shape.table).schema
+  return scene.tables
+    .filter(({ partition }) => partition?.of === shape.table)
+    .map((child) => {
+      const { schema, name } = parseIdentity(child.table)
+      return { schema: schema === home ? table.schema : schema, name }
+    })
+}
+
+/** All partitions of a table, those of partitions too. */
+export function partitionsBelow(scene: Scene, table: TableName): readonly TableName[] {
+  return partitionsOf(scene, table).flatMap((partition) => [
+    partition,
+    ...partitionsBelow(scene, partition),
+  ])
+}
+
+/** True where its rows are known to be in partitions. */
+export function isPartitioned(scene: Scene, table: TableName): boolean {
+  return shapeOf(scene, table)?.isPartitioned === true
+}
+
+/** True where a statement names a partitioned table with ONLY: it does nothing to any row. */
+export function isParentAlone(scene: Scene, relation: RangeVar | undefined): boolean {
+  return relation?.inh !== true && isPartitioned(scene, nameOf(relation))
+}
+
 /** True where the table was there before the migration, so that others may be using it. */
 export function isInUse(scene: Scene, table: TableName): boolean {
   if (madeBy(scene.statements.slice(0, scene.at), table)) return false
   if (!isNew(scene.migration, table)) return true
   // The name’s table is new, but this statement comes before it is made: it means an older one.
   return madeBy(scene.statements.slice(scene.at + 1), table)
+}
+
+/** The tables of a schema that were there before; none where nobody looked. Partitions are their table’s. */
+export function tablesInUse(scene: Scene, schema: string): readonly TableName[] {
+  return scene.tables
+    .filter(({ partition }) => partition === null)
+    .map(({ table }) => parseIdentity(table))
+    .filter((table) => table.schema === schema && isInUse(scene, table))
 }
 
 /** True for the identity of a table that the migration made itself. */
@@ -121,9 +178,11 @@ function isNew({ newTables }: MeasuredMigration, table: TableName): boolean {
 function madeBy(statements: readonly ParsedStatement[], table: TableName): boolean {
   return statements.some(({ node }) => {
     const create = as(node, 'CreateStmt')
+    const view = as(node, 'ViewStmt')
     const relation =
       (create?.if_not_exists === true ? undefined : create?.relation) ??
-      as(node, 'CreateTableAsStmt')?.into?.rel
+      as(node, 'CreateTableAsStmt')?.into?.rel ??
+      (view?.replace === true ? undefined : view?.view)
     return (
       relation?.relname === table.name &&
       (relation.schemaname === undefined ||
@@ -145,16 +204,25 @@ export function effectsInUse(
  * True where the statement read or wrote all of a table in use (a partition of it, say), or where nobody
  * measured whether it does.
  */
-export function isHeavy({ statement, migration }: Scene, ...works: readonly Work[]): boolean {
-  if (!isMeasured(migration)) return true
+export function isHeavy(scene: Scene, ...works: readonly Work[]): boolean {
+  const { statement, migration } = scene
+  if (!isMeasured(scene)) return true
   return effectsInUse(statement, migration).some((effect) => works.some((work) => effect[work]))
 }
 
 type Work = 'isScanned' | 'isRewritten'
 
 /** False where the statements never ran: what they do is only known by their text. */
-export function isMeasured({ statements }: MeasuredMigration): boolean {
-  return statements.some(({ effects }) => effects.length > 0)
+export function isMeasured({ migration, tables }: Scene): boolean {
+  return tables.length > 0 || migration.statements.some(({ effects }) => effects.length > 0)
+}
+
+/** True where IF EXISTS found no such table: nothing was seen of it. */
+export function isMissing(scene: Scene, table: TableName): boolean {
+  return (
+    isMeasured(scene) &&
+    !scene.statements.some(({ effects }) => effects.some((effect) => isSame(effect.table, table)))
+  )
 }
 
 /** Locks under which nobody can write, or nobody even read (documentation, table 13.2). */
