@@ -9,7 +9,7 @@ import {
 import { createIndex, dropColumn, dropConstraint } from './builder-code.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { takeBack } from './inverse.ts'
-import { printMigrations, run } from './kysely-code.ts'
+import { printMigrations, run, waive } from './kysely-code.ts'
 import { makeIndex } from './partitioned-indexes.ts'
 import type { Rule } from './rule.ts'
 import {
@@ -91,14 +91,17 @@ const foreignKeyWithoutIndex: Rule = {
       const down = takeBack(scene, [scene.statement])
       const indexed = makeIndex(scene, `create index ${definition}`, table, index)
       const written = { up: [run(scene.statement.sql)], down }
+      const columnFirst = {
+        ...written,
+        config: waive(foreignKeyWithoutIndex.id, 'the next migration makes the index'),
+      }
       return [
         {
           table: identityOf(scene, table),
           message: `foreign key ${name} has no index on ${columns.join(', ')}: a delete in ${identityOf(scene, nameOf(constraint.pktable))} reads all of ${identityOf(scene, table)}`,
           instead: isInUse(scene, table)
             ? printMigrations(
-                // An index of a new column comes after it.
-                ...(column === undefined ? [indexed, written] : [written, indexed]),
+                ...(column === undefined ? [indexed, written] : [columnFirst, indexed]),
               )
             : printMigrations({
                 up: [...written.up, createIndex(index, table, columns)],
