@@ -8,9 +8,9 @@ const LAYERS = [
     name: 'decisions',
     files: `
       arguments backoff blocker check-hints checksum config connection-error content-losses context duration
-      effect-words index-mentions interruption interrupts judgement pattern-samples plan redact rules/[^/]+
-      sample-conditions sample-values server-progress server-wide sql-text state table-state time
-      touched-tables type-diff`,
+      effect-words index-mentions interruption interrupts judgement markdown-text pattern-samples plan redact
+      rules/[^/]+ sample-conditions sample-values schema-docs/(?!queries|read-)[^/]+ server-progress server-wide
+      sql-text state table-state time touched-tables type-diff`,
     pure: true,
     siblings: true,
   },
@@ -21,7 +21,8 @@ const LAYERS = [
       codegen column-parsers compile contents dangers database dialect docker embedded/[^/]+ failure
       federation-db files findings folder git held-statement history index-targets leftover-indexes lock
       lock-retry measure migration-plan migration-session migrator monitor own-transaction parse-sql proof
-      proof-with-rows row-search run-migration sample-rows sample-tables schema-objects scratch scratch-marks scratch-run
+      proof-with-rows row-search run-migration sample-rows sample-tables schema-docs/queries
+      schema-docs/read-document schema-objects scratch scratch-marks scratch-run
       session-settings source-location squawk statement-preview statement-scope table-look table-sizes
       touch-warning types-generator view-definition without-transaction`,
     siblings: true,

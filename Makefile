@@ -28,7 +28,7 @@ LOCK = $(shell if command -v flock >/dev/null; then echo flock package-lock.json
 NPM_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retry-mintimeout=1000
 INSTALL_FAILED := { echo 'Could not install the dependencies. That takes node, npm, and the network or a warm npm cache; then run make again.' >&2; exit 1; }
 
-.PHONY: help migrate migrate-status migrate-clean migrate-rollback migrate-create migrate-plan migrate-verify quick-start stop test test-faults check bench build
+.PHONY: help migrate migrate-status migrate-clean migrate-rollback migrate-create migrate-plan migrate-verify schema-docs quick-start stop test test-faults check bench build
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ migrate-plan: $(PROGRAM) ## What would migrate do? The exact SQL, what it locks,
 
 migrate-verify: $(PROGRAM) ## Is everything as it should be? History, live schema, every down, generated types
 	@node dist/main.cjs verify $(ARGS)
+
+schema-docs: $(PROGRAM) ## Write generated/schema.html: a page with the schema’s diagram, tables, columns and a search
+	@node dist/main.cjs docs $(ARGS)
 
 quick-start: $(PROGRAM) ## Start a database, migrate it, and say how to connect
 	@node dist/main.cjs quick-start $(ARGS)

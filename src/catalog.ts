@@ -85,7 +85,7 @@ type CatalogSource = Pick<Database, 'client' | 'serverVersion'>
  * Names with their schemas, and constants (of defaults, bounds, views) as they are written whatever the
  * session, the role or the database prefers.
  */
-const SETTINGS = {
+export const SETTINGS = {
   search_path: '',
   quote_all_identifiers: 'off',
   standard_conforming_strings: 'on',
@@ -104,7 +104,8 @@ const LASTING_SETTINGS = { ...SETTINGS, default_transaction_read_only: 'on' }
 /** A schema that is so many times larger than the one that its plan was made for gets a new plan. */
 const OUTGROWN = 4
 
-function settingsFor(
+/** The SQL that makes settings, in the order given; their values are of this program's own. */
+export function settingsFor(
   scope: 'local' | 'session',
   settings: Readonly<Record<string, string>>,
 ): string {

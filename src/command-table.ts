@@ -277,6 +277,19 @@ export const COMMANDS: readonly Command[] = [
     },
   },
   {
+    name: 'docs',
+    positionals: [],
+    summary: 'write a page that shows the schema: a diagram, every table and column, a search',
+    description:
+      'Writes schema.html into the folder of the generated types (--out), from the database as it is, and\nprints its path. The page loads nothing from anywhere: it can be opened, mailed or served as it is.',
+    flags: [],
+    run: async (context) => {
+      const { docs } = await import('./commands/docs.ts')
+      const result = await docs(context)
+      return { json: result, text: () => `${result.file}\n` }
+    },
+  },
+  {
     name: 'db start',
     positionals: [],
     summary: 'start the embedded PostgreSQL, print its URL',

@@ -14,6 +14,7 @@ import {
   ATTEMPTS_TABLE,
   type History,
   HISTORY_TABLE,
+  migrationNumber,
 } from './migration.ts'
 
 /** SQLSTATE (PostgreSQL documentation, appendix A). */
@@ -122,6 +123,22 @@ export async function readStatements(database: Database, name: string): Promise<
     [name],
   )
   return rows[0]?.statements ?? []
+}
+
+/** An applied migration, and the statements that were recorded when it was. */
+export interface RecordedMigration {
+  readonly name: string
+  readonly statements: readonly string[]
+}
+
+/** All applied migrations with their statements, in order; none where there is no history. */
+export async function readRecords(database: Database): Promise<readonly RecordedMigration[]> {
+  if (!(await hasHistory(database))) return []
+  const { rows } = await database.client.query<RecordedMigration>(
+    `select name, statements from ${historyTableName(database)}`,
+  )
+  const numberOf = ({ name }: RecordedMigration): number => migrationNumber(name) ?? 0
+  return rows.sort((a, b) => numberOf(a) - numberOf(b))
 }
 
 /**

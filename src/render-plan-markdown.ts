@@ -1,6 +1,7 @@
 import type { PlanResult } from './commands/plan.ts'
 import { describeEffect } from './effect-words.ts'
 import type { JudgedDanger, JudgedStatement, Level } from './judgement.ts'
+import { cell, code, prose } from './markdown-text.ts'
 import { LOCK_MODES, type TableEffect } from './measurement.ts'
 import type { PlannedMigration } from './migration-plan.ts'
 import { dedent, summarise } from './render-plan.ts'
@@ -19,7 +20,7 @@ export function renderPlanMarkdown(plan: PlanResult): string {
   }
   const rows = migrations.map(
     ({ name, level, statements, typeChanges }) =>
-      `| ${code(name)} | ${MARKS[level]} | ${statements.length} | ${cell(strongest(statements))} | ${typeChanges.length} |`,
+      `| ${code(name)} | ${MARKS[level]} | ${statements.length} | ${cell(prose(strongest(statements)))} | ${typeChanges.length} |`,
   )
   return `${[
     `### Migration plan: ${summarise(plan)}`,
@@ -116,25 +117,6 @@ function fence(language: string, text: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
   const marks = '`'.repeat(longest + 1)
   return `${marks}${language}\n${text}\n${marks}`
-}
-
-function code(text: string): string {
-  return `\`${text}\``
-}
-
-function cell(text: string): string {
-  return prose(text).replaceAll('|', '\\|')
-}
-
-/** Text in which nothing is taken for Markdown, HTML or a mention. */
-function prose(text: string): string {
-  return text
-    .replaceAll('\n', ' ')
-    .replace(/[\\*_~[\]`#]/g, '\\$&')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('@', '&#64;')
 }
 
 function indented(text: string): string {
