@@ -3,26 +3,27 @@
  * and from its own row where `siblings` says so. Every file in src/ stands in exactly one row.
  */
 const LAYERS = [
-  { name: 'nouns', files: 'errors events measurement migration', pure: true },
+  { name: 'nouns', files: 'errors events generated-file measurement migration', pure: true },
   {
     name: 'decisions',
     files: `
-      arguments backoff blocker check-hints checksum config connection-error content-losses context duration
-      effect-words index-mentions interruption interrupts judgement pattern-samples plan redact rules/[^/]+
-      sample-conditions sample-values server-progress server-wide sql-text state table-state time
-      touched-tables type-diff`,
+      arguments backoff blocker check-hints check-values checksum config connection-error content-losses context duration
+      effect-words index-mentions inflection interruption interrupts judgement ownership pattern-samples plan
+      redact row-types rules/[^/]+
+      sample-conditions sample-values server-progress server-wide services slice-files sql-text state table-state time
+      touched-tables type-diff type-names`,
     pure: true,
     siblings: true,
   },
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-queries changed-file
+      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-facts catalog-queries changed-file
       codegen column-parsers compile contents dangers database dialect docker embedded/[^/]+ failure
-      federation-db files findings folder git held-statement history index-targets leftover-indexes lock
+      federation-db files findings generated-files generated-folder folder git held-statement history index-targets leftover-indexes lock
       lock-retry measure migration-plan migration-session migrator monitor own-transaction parse-sql proof
       proof-with-rows row-search run-migration sample-rows sample-tables schema-objects scratch scratch-roles scratch-run
-      session-settings source-location squawk statement-preview statement-scope table-look table-sizes
+      services-file session-settings source-location squawk statement-preview statement-scope table-look table-sizes
       touch-warning types-generator view-definition without-transaction`,
     siblings: true,
   },

@@ -31,7 +31,7 @@ const restrict = ({ process = true, migrator = true }) => ({
 })
 
 export default defineConfig(
-  globalIgnores(['dist/', 'generated/', '.postgres/']),
+  globalIgnores(['dist/', '.postgres/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

@@ -3,11 +3,13 @@
  * Please do not edit it manually.
  */
 
-import type { ColumnType } from "kysely";
+import type { ColumnType, Insertable, Selectable, Updateable } from "kysely";
 
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
+
+export type InstitutionType = "HOSPITAL_SYSTEM" | "MEDICAL_CENTER" | "UNIVERSITY" | "RESEARCH_INSTITUTE" | "CLINIC_NETWORK" | "GOVERNMENT_AGENCY" | "hospital" | "facility" | "clinic" | "lab";
 
 export type Json = ColumnType<JsonValue, JsonObject | string, JsonObject | string>;
 
@@ -21,7 +23,23 @@ export type JsonPrimitive = boolean | number | string | null;
 
 export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
+export type PatientGender = "male" | "female" | "other" | "unknown";
+
+export type PatientSessionStatus = "active" | "expired" | "terminated";
+
+export type RecommendationItemEvidenceLevel = "LEVEL_I" | "LEVEL_II" | "LEVEL_III" | "LEVEL_IV" | "LEVEL_V" | "EXPERT_OPINION" | "CONSENSUS";
+
+export type RecommendationItemType = "MEDICATION" | "LAB_TEST" | "IMAGING" | "PROCEDURE" | "FOLLOW_UP" | "LIFESTYLE" | "EDUCATION" | "SCREENING" | "VACCINATION" | "THERAPY";
+
+export type RecommendationPriority = "LOW" | "MEDIUM" | "HIGH" | "URGENT";
+
+export type RecommendationStatus = "DRAFT" | "ACTIVE" | "COMPLETED" | "CANCELLED";
+
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
+
+export type VisitStatus = "SCHEDULED" | "CHECKED_IN" | "IN_PROGRESS" | "COMPLETED" | "CANCELLED" | "NO_SHOW";
+
+export type VisitType = "CONSULTATION" | "FOLLOW_UP" | "PROCEDURE" | "SURGERY" | "EMERGENCY" | "ROUTINE_CHECK" | "DIAGNOSTIC" | "THERAPY";
 
 /**
  * Organizations that give care, and their sites (FHIR R4 Organization)
@@ -74,7 +92,7 @@ export interface Institutions {
   /**
    * Kind of organization (capitals) or of site (small letters), as in the GraphQL enums
    */
-  type: string | null;
+  type: InstitutionType | null;
   /**
    * When this row was last updated; a trigger sets it
    */
@@ -120,7 +138,7 @@ export interface PatientSessions {
   /**
    * active, expired (expires_at has passed) or terminated (ended before that)
    */
-  status: Generated<string>;
+  status: Generated<PatientSessionStatus>;
 }
 
 /**
@@ -158,7 +176,7 @@ export interface Patients {
   /**
    * [PHI] Administrative gender (FHIR R4 AdministrativeGender): male, female, other, unknown
    */
-  gender: string | null;
+  gender: PatientGender | null;
   /**
    * Surrogate key, random: says nothing about the patient
    */
@@ -302,7 +320,7 @@ export interface RecommendationItems {
   /**
    * Strength of the evidence: LEVEL_I (strongest) to LEVEL_V, EXPERT_OPINION or CONSENSUS
    */
-  evidence_level: string | null;
+  evidence_level: RecommendationItemEvidenceLevel | null;
   /**
    * [PHI] How often, as text, such as twice daily
    */
@@ -346,7 +364,7 @@ export interface RecommendationItems {
   /**
    * [PHI] Kind of step, as in the GraphQL enum
    */
-  type: string | null;
+  type: RecommendationItemType | null;
   /**
    * When this row was last updated; a trigger sets it
    */
@@ -392,7 +410,7 @@ export interface Recommendations {
   /**
    * How urgent the advice is, as in the GraphQL enum
    */
-  priority: Generated<string>;
+  priority: Generated<RecommendationPriority>;
   /**
    * Who gave the advice (providers.id); null when a system did, or the provider is gone
    */
@@ -404,7 +422,7 @@ export interface Recommendations {
   /**
    * How far the advice has come, as in the GraphQL enum
    */
-  status: Generated<string>;
+  status: Generated<RecommendationStatus>;
   /**
    * [PHI] The advice in a few words
    */
@@ -526,11 +544,11 @@ export interface Visits {
   /**
    * How far the visit has come, as in the GraphQL enum
    */
-  status: Generated<string>;
+  status: Generated<VisitStatus>;
   /**
    * [PHI] Kind of visit, as in the GraphQL enum
    */
-  type: string | null;
+  type: VisitType | null;
   /**
    * When this row was last updated; a trigger sets it
    */
@@ -546,3 +564,226 @@ export interface DB {
   recommendations: Recommendations;
   visits: Visits;
 }
+
+/** A row of institutions, as it is read. */
+export type Institution = Selectable<Institutions>;
+
+/** A new row of institutions. */
+export type NewInstitution = Insertable<Institutions>;
+
+/** What an update of institutions sets. */
+export type InstitutionUpdate = Updateable<Institutions>;
+
+/** A row of patient_sessions, as it is read. */
+export type PatientSession = Selectable<PatientSessions>;
+
+/** A new row of patient_sessions. */
+export type NewPatientSession = Insertable<PatientSessions>;
+
+/** What an update of patient_sessions sets. */
+export type PatientSessionUpdate = Updateable<PatientSessions>;
+
+/** A row of patients, as it is read. */
+export type Patient = Selectable<Patients>;
+
+/** A new row of patients. */
+export type NewPatient = Insertable<Patients>;
+
+/** What an update of patients sets. */
+export type PatientUpdate = Updateable<Patients>;
+
+/** A row of providers, as it is read. */
+export type Provider = Selectable<Providers>;
+
+/** A new row of providers. */
+export type NewProvider = Insertable<Providers>;
+
+/** What an update of providers sets. */
+export type ProviderUpdate = Updateable<Providers>;
+
+/** A row of recommendation_items, as it is read. */
+export type RecommendationItem = Selectable<RecommendationItems>;
+
+/** A new row of recommendation_items. */
+export type NewRecommendationItem = Insertable<RecommendationItems>;
+
+/** What an update of recommendation_items sets. */
+export type RecommendationItemUpdate = Updateable<RecommendationItems>;
+
+/** A row of recommendations, as it is read. */
+export type Recommendation = Selectable<Recommendations>;
+
+/** A new row of recommendations. */
+export type NewRecommendation = Insertable<Recommendations>;
+
+/** What an update of recommendations sets. */
+export type RecommendationUpdate = Updateable<Recommendations>;
+
+/** A row of visits, as it is read. */
+export type Visit = Selectable<Visits>;
+
+/** A new row of visits. */
+export type NewVisit = Insertable<Visits>;
+
+/** What an update of visits sets. */
+export type VisitUpdate = Updateable<Visits>;
+
+/** The values that institutions.type takes. */
+export const INSTITUTION_TYPES = [
+  "HOSPITAL_SYSTEM",
+  "MEDICAL_CENTER",
+  "UNIVERSITY",
+  "RESEARCH_INSTITUTE",
+  "CLINIC_NETWORK",
+  "GOVERNMENT_AGENCY",
+  "hospital",
+  "facility",
+  "clinic",
+  "lab",
+] as const;
+
+/** The values that patient_sessions.status takes. */
+export const PATIENT_SESSION_STATUSES = [
+  "active",
+  "expired",
+  "terminated",
+] as const;
+
+/** The values that patients.gender takes. */
+export const PATIENT_GENDERS = [
+  "male",
+  "female",
+  "other",
+  "unknown",
+] as const;
+
+/** The values that recommendation_items.evidence_level takes. */
+export const RECOMMENDATION_ITEM_EVIDENCE_LEVELS = [
+  "LEVEL_I",
+  "LEVEL_II",
+  "LEVEL_III",
+  "LEVEL_IV",
+  "LEVEL_V",
+  "EXPERT_OPINION",
+  "CONSENSUS",
+] as const;
+
+/** The values that recommendation_items.type takes. */
+export const RECOMMENDATION_ITEM_TYPES = [
+  "MEDICATION",
+  "LAB_TEST",
+  "IMAGING",
+  "PROCEDURE",
+  "FOLLOW_UP",
+  "LIFESTYLE",
+  "EDUCATION",
+  "SCREENING",
+  "VACCINATION",
+  "THERAPY",
+] as const;
+
+/** The values that recommendations.priority takes. */
+export const RECOMMENDATION_PRIORITIES = [
+  "LOW",
+  "MEDIUM",
+  "HIGH",
+  "URGENT",
+] as const;
+
+/** The values that recommendations.status takes. */
+export const RECOMMENDATION_STATUSES = [
+  "DRAFT",
+  "ACTIVE",
+  "COMPLETED",
+  "CANCELLED",
+] as const;
+
+/** The values that visits.status takes. */
+export const VISIT_STATUSES = [
+  "SCHEDULED",
+  "CHECKED_IN",
+  "IN_PROGRESS",
+  "COMPLETED",
+  "CANCELLED",
+  "NO_SHOW",
+] as const;
+
+/** The values that visits.type takes. */
+export const VISIT_TYPES = [
+  "CONSULTATION",
+  "FOLLOW_UP",
+  "PROCEDURE",
+  "SURGERY",
+  "EMERGENCY",
+  "ROUTINE_CHECK",
+  "DIAGNOSTIC",
+  "THERAPY",
+] as const;
+
+/** The columns of each table that hold protected health information: their comment begins with [PHI]. */
+export const PHI_COLUMNS = {
+  "institutions": [],
+  "patient_sessions": [
+    "epic_patient_id",
+  ],
+  "patients": [
+    "address",
+    "date_of_birth",
+    "email",
+    "emergency_contact",
+    "epic_patient_id",
+    "first_name",
+    "gender",
+    "insurance_info",
+    "last_name",
+    "medical_record_number",
+    "phone",
+  ],
+  "providers": [],
+  "recommendation_items": [
+    "action_type",
+    "category",
+    "completed_at",
+    "contraindications",
+    "description",
+    "dosage",
+    "duration",
+    "frequency",
+    "guidelines",
+    "instructions",
+    "notes",
+    "side_effects",
+    "study_references",
+    "title",
+    "type",
+  ],
+  "recommendations": [
+    "category",
+    "description",
+    "due_date",
+    "metadata",
+    "title",
+  ],
+  "visits": [
+    "audio_uploaded_at",
+    "audio_uri",
+    "cancellation_reason",
+    "case_ids",
+    "chief_complaint",
+    "completed_at",
+    "condition_codes",
+    "duration",
+    "encounter_class",
+    "epic_appointment_id",
+    "epic_encounter_id",
+    "epic_identifier",
+    "location_display",
+    "notes",
+    "participant_details",
+    "patient_instructions",
+    "reason_codes",
+    "scheduled_at",
+    "started_at",
+    "type",
+  ],
+} as const satisfies { readonly [Table in keyof DB]: readonly (keyof DB[Table])[] };

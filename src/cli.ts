@@ -83,6 +83,7 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<Ou
       databaseUrl: parsed.values.get('database-url'),
       migrationsDir: parsed.values.get('migrations-dir'),
       out: parsed.values.get('out'),
+      services: parsed.values.get('services'),
       lockWait: parsed.values.get('lock-wait'),
       lockTimeout: parsed.values.get('lock-timeout'),
       lockRetries: parsed.values.get('lock-retries'),

@@ -1,69 +1,111 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { access, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Database } from './database.ts'
-import { MigrationError } from './errors.ts'
-import { makeFolder } from './folder.ts'
-import { OWN_TABLES } from './migration.ts'
+import type { GeneratedFile } from './generated-file.ts'
+import { listSliceFiles, readFiles, readText, removeFile, replaceFile } from './generated-folder.ts'
 import { FIRST_USER_OID } from './schema-objects.ts'
-import { diffTypes } from './type-diff.ts'
+import { loadServices, readServicesText, type ServicesPlace } from './services-file.ts'
+import { diffGenerated, type TypeDiff } from './type-diff.ts'
 
-/** The generated file's name in the folder for generated files. */
-const TYPES_FILE = 'db.ts'
-
-/** What became of the generated types. */
-export interface TypesResult {
-  /** Absolute path. */
+/** What became of the generated files. Paths are absolute. */
+export interface TypesResult extends TypeDiff {
+  /** The types themselves. */
   readonly file: string
+  /** True where any file was not what it should be. */
   readonly isWritten: boolean
-  /** How the types changed: see `diffTypes`. Empty where nothing did. */
-  readonly changes: readonly string[]
+  readonly written: readonly string[]
+  /** Slices of services that are gone. */
+  readonly removed: readonly string[]
 }
 
-/** Where the types go, and where their freshness is remembered. */
+/** Where generated files go, what they are made from besides the schema, and where their freshness is remembered. */
 export interface TypesLocation {
   readonly root: string
   readonly generatedDir: string
+  readonly services: ServicesPlace
   readonly toolVersion: string
 }
 
 /**
- * Makes generated/db.ts what the database's schema gives; replaces the file in one step, and only
- * where it differs. Throws `codegen_failed`.
+ * Makes generated/ what the database's schema gives; replaces each file in one step, and only
+ * where it differs. Throws `codegen_failed`, and `usage` where the services file is not usable.
  */
 export async function writeTypes(
   database: Database,
   location: TypesLocation,
 ): Promise<TypesResult> {
-  const file = join(location.generatedDir, TYPES_FILE)
-  const before = await readText(file)
+  const { generatedDir } = location
   const fingerprint = await readFingerprint(database)
-  const { generateTypes } = await import('./types-generator.ts')
-  const after = await generateTypes(database, OWN_TABLES)
-  if (after !== before) await replaceFile(location.generatedDir, file, after)
+  const { before, after, written, removed, file } = await compareFiles(database, location)
+  for (const changed of written) await replaceFile(generatedDir, changed)
+  for (const { path } of removed) await removeFile(generatedDir, path)
   await rememberFresh(location, fingerprint, after)
-  return { file, isWritten: after !== before, changes: diffTypes(before ?? '', after) }
+  return {
+    file,
+    isWritten: written.length + removed.length > 0,
+    written: written.map(({ path }) => join(generatedDir, path)),
+    removed: removed.map(({ path }) => join(generatedDir, path)),
+    ...diffGenerated(before, after),
+  }
 }
 
-/** Generated types that are not what they should be. */
-export interface StaleTypes {
+/** A generated file that is not what it should be. */
+export interface StaleFile extends TypeDiff {
   /** Absolute path. */
   readonly file: string
-  readonly isMissing: boolean
-  /** What would change them to that: see `diffTypes`. */
-  readonly changes: readonly string[]
+  readonly state: 'missing' | 'different' | 'superfluous'
 }
 
-/** How the file differs from what the database's schema gives; undefined where it does not. */
-export async function findStaleTypes(
+/** Those that differ from what the database's schema gives. Throws `usage` like `writeTypes`. */
+export async function findStaleFiles(
   database: Database,
-  generatedDir: string,
-): Promise<StaleTypes | undefined> {
-  const file = join(generatedDir, TYPES_FILE)
-  const { generateTypes } = await import('./types-generator.ts')
-  const [is, shouldBe] = [await readText(file), await generateTypes(database, OWN_TABLES)]
-  if (is === shouldBe) return undefined
-  return { file, isMissing: is === undefined, changes: diffTypes(is ?? '', shouldBe) }
+  location: TypesLocation,
+): Promise<readonly StaleFile[]> {
+  const { before, written, removed } = await compareFiles(database, location)
+  const old = new Map(before.map((file) => [file.path, file]))
+  return [
+    ...written.map((file): StaleFile => {
+      const is = old.get(file.path)
+      return {
+        file: join(location.generatedDir, file.path),
+        state: is === undefined ? 'missing' : 'different',
+        ...diffGenerated(is === undefined ? [] : [is], [file]),
+      }
+    }),
+    ...removed.map((file): StaleFile => ({
+      file: join(location.generatedDir, file.path),
+      state: 'superfluous',
+      ...diffGenerated([file], []),
+    })),
+  ]
+}
+
+interface Comparison {
+  /** What is there of what should be, and what should go. */
+  readonly before: readonly GeneratedFile[]
+  readonly after: readonly GeneratedFile[]
+  readonly written: readonly GeneratedFile[]
+  readonly removed: readonly GeneratedFile[]
+  /** Absolute path of the types. */
+  readonly file: string
+}
+
+async function compareFiles(database: Database, location: TypesLocation): Promise<Comparison> {
+  const { generatedDir } = location
+  const { generateFiles, TYPES_FILE } = await import('./generated-files.ts')
+  const after = await generateFiles(database, await loadServices(location.services))
+  const paths = new Set(after.map(({ path }) => path))
+  const there = await readFiles(generatedDir, [...paths])
+  const removed = (await listSliceFiles(generatedDir)).filter(({ path }) => !paths.has(path))
+  const textByPath = new Map(there.map(({ path, text }) => [path, text]))
+  return {
+    before: [...there, ...removed],
+    after,
+    written: after.filter(({ path, text }) => textByPath.get(path) !== text),
+    removed,
+    file: join(generatedDir, TYPES_FILE),
+  }
 }
 
 /**
@@ -75,13 +117,22 @@ export async function readFingerprint(database: Database): Promise<string> {
   return `${database.schema} ${rows[0]?.fingerprint ?? ''}`
 }
 
-/** True where an earlier run found that this very file is what a schema with this fingerprint gives. */
+/**
+ * True where an earlier run found that these very files are what a schema with this fingerprint gives.
+ * Throws `usage` where a services file that is named is not there.
+ */
 export async function isKnownFresh(location: TypesLocation, fingerprint: string): Promise<boolean> {
-  const [types, known] = await Promise.all([
-    readText(join(location.generatedDir, TYPES_FILE)),
-    readText(stampFile(location)),
+  const known = await readRemembered(location)
+  const source = await sourceDigest(location, fingerprint)
+  const fresh = known.find((entry) => entry.source === source)
+  if (fresh === undefined) return false
+  const [files, slices] = await Promise.all([
+    readFiles(location.generatedDir, fresh.paths),
+    listSliceFiles(location.generatedDir),
   ])
-  return types !== undefined && (known ?? '').includes(stamp(location, fingerprint, types))
+  return (
+    contentDigest(files) === fresh.content && slices.every(({ path }) => fresh.paths.includes(path))
+  )
 }
 
 const FINGERPRINT_QUERY = `
@@ -89,7 +140,7 @@ const FINGERPRINT_QUERY = `
     (select sum(hash_record_extended((oid, relname, relnamespace, relkind, relispartition), 0))
        from pg_class where oid >= ${FIRST_USER_OID} and relkind in ('r', 'p', 'v', 'm', 'f')),
     (select sum(hash_record_extended(
-              (attrelid, attname, atttypid, attnotnull, atthasdef, attidentity, attgenerated, attisdropped), 0))
+              (attrelid, attname, atttypid, attnotnull, atthasdef, attidentity, attgenerated, attisdropped, attcollation), 0))
        from pg_attribute where attrelid >= ${FIRST_USER_OID} and attnum > 0),
     (select sum(hash_record_extended((objoid, objsubid, description), 0))
        from pg_description where objoid >= ${FIRST_USER_OID} and classoid = 'pg_class'::regclass),
@@ -97,58 +148,67 @@ const FINGERPRINT_QUERY = `
        from pg_type where oid >= ${FIRST_USER_OID} and typtype in ('d', 'e')),
     (select sum(hash_record_extended((enumtypid, enumlabel), 0)) from pg_enum),
     (select sum(hash_record_extended((oid, nspname), 0))
-       from pg_namespace where oid >= ${FIRST_USER_OID})
+       from pg_namespace where oid >= ${FIRST_USER_OID}),
+    (select sum(hash_record_extended((oid, conname, conrelid, confrelid, convalidated, connoinherit, conbin::text), 0))
+       from pg_constraint where conrelid >= ${FIRST_USER_OID} and contype in ('c', 'f'))
   ) as fingerprint`
 
 /** How many fresh states are remembered: developers switch between branches and databases. */
 const REMEMBERED = 50
+
+/** What the files were made from, what they held, and which they were: one line of the remembering file. */
+interface FreshState {
+  readonly source: string
+  readonly content: string
+  readonly paths: readonly string[]
+}
 
 /** Kept where build tools keep what can be made again; without node_modules nothing is kept. */
 function stampFile({ root }: TypesLocation): string {
   return join(root, 'node_modules', '.cache', 'federation-migrate', 'fresh-types')
 }
 
-function stamp({ toolVersion }: TypesLocation, fingerprint: string, types: string): string {
-  return createHash('sha256').update(`${toolVersion}\n${fingerprint}\n${types}`).digest('hex')
+async function readRemembered(location: TypesLocation): Promise<readonly FreshState[]> {
+  const lines = ((await readText(stampFile(location))) ?? '').split('\n')
+  return lines.flatMap((line) => {
+    const [source = '', content = '', ...paths] = line.split(' ')
+    return content === '' ? [] : [{ source, content, paths }]
+  })
+}
+
+async function sourceDigest(
+  { services, toolVersion }: TypesLocation,
+  fingerprint: string,
+): Promise<string> {
+  const servicesText = (await readServicesText(services)) ?? ''
+  return digest([toolVersion, fingerprint, servicesText])
+}
+
+function contentDigest(files: readonly GeneratedFile[]): string {
+  return digest(files.flatMap(({ path, text }) => [path, text]))
+}
+
+function digest(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
 async function rememberFresh(
   location: TypesLocation,
   fingerprint: string,
-  types: string,
+  files: readonly GeneratedFile[],
 ): Promise<void> {
   const file = stampFile(location)
-  const known = ((await readText(file)) ?? '').split('\n').filter((line) => line !== '')
-  const lines = [...new Set([stamp(location, fingerprint, types), ...known])].slice(0, REMEMBERED)
+  const source = await sourceDigest(location, fingerprint)
+  const fresh = { source, content: contentDigest(files), paths: files.map(({ path }) => path) }
+  const others = (await readRemembered(location)).filter((known) => known.source !== source)
+  const lines = [fresh, ...others]
+    .slice(0, REMEMBERED)
+    .map((state) => [state.source, state.content, ...state.paths].join(' '))
   try {
     await access(join(location.root, 'node_modules'))
     await mkdir(dirname(file), { recursive: true })
     await writeFile(file, `${lines.join('\n')}\n`)
   } catch {
     // Only speed is lost: the next run generates the types again to compare them.
-  }
-}
-
-async function replaceFile(folder: string, file: string, text: string): Promise<void> {
-  const draft = `${file}.${randomUUID()}`
-  try {
-    await makeFolder(folder)
-    await writeFile(draft, text)
-    await rename(draft, file)
-  } catch (cause) {
-    await rm(draft, { force: true }).catch(() => undefined)
-    const { code, message } = cause as NodeJS.ErrnoException
-    throw new MigrationError('codegen_failed', `can't write ${file} (${code ?? message})`, {
-      hint: 'Make the folder writable, name another with --out, or leave the types alone with --no-codegen.',
-      cause,
-    })
-  }
-}
-
-async function readText(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch {
-    return undefined
   }
 }

@@ -69,6 +69,11 @@ export const COMMON_FLAGS: readonly Flag[] = [
   { name: 'database-url', value: 'URL', help: 'postgres://user:password@host:port/database' },
   { name: 'migrations-dir', value: 'DIR', help: 'folder of the migrations (migrations)' },
   { name: 'out', value: 'DIR', help: 'folder of the generated types (generated)' },
+  {
+    name: 'services',
+    value: 'FILE',
+    help: 'which service owns which tables (src/services.ts)',
+  },
   { name: 'no-codegen', help: 'leave the generated types alone' },
   { name: 'json', help: 'one JSON document on stdout, failures included' },
   { name: 'quiet', help: 'no progress on stderr' },

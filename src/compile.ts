@@ -172,14 +172,15 @@ function evaluateMigration(
 ): EvaluatedMigration {
   const { locate, packages } = bundle
   try {
-    const { module, problems } = checkExports(file.name, evaluate(bundle, kysely))
+    const { module, problems } = checkExports(file.name, evaluateModule(bundle, kysely))
     return { migration: module && { file, module, locate, packages }, problems }
   } catch (error) {
     return { migration: undefined, problems: [evaluationProblem(file, error, locate)] }
   }
 }
 
-function evaluate(bundle: Bundle, kysely: unknown): Record<string, unknown> {
+/** What a module exports. `kysely` is what it gets where it imports that. Throws what the module throws. */
+export function evaluateModule(bundle: Bundle, kysely?: unknown): Record<string, unknown> {
   const module = { exports: {} as Record<string, unknown> }
   // One Kysely for the runner and the migrations, whatever format each was loaded in.
   const require = (name: string): unknown =>

@@ -32,6 +32,8 @@ export interface Config {
   readonly migrationsDir: string
   /** Where the generated types go. */
   readonly generatedDir: string
+  /** The file that says which service owns which tables; without a name it need not be there. */
+  readonly services: { readonly file: string; readonly isNamed: boolean }
   readonly target: ServerTarget | EmbeddedTarget
   /** The server for scratch databases, whatever database it names; the embedded one where this is undefined. */
   readonly scratch: ServerTarget | undefined
@@ -56,6 +58,7 @@ export interface ConfigFlags {
   readonly databaseUrl?: string | undefined
   readonly migrationsDir?: string | undefined
   readonly out?: string | undefined
+  readonly services?: string | undefined
   readonly lockWait?: string | undefined
   readonly lockTimeout?: string | undefined
   readonly lockRetries?: string | undefined
@@ -93,7 +96,7 @@ export function configure(
 ): Configuration {
   const { root, cwd } = folders
   // A path that is typed counts from where one stands, one that is configured from the project.
-  const folder = (flag: string | undefined, name: string, fallback: string): string =>
+  const place = (flag: string | undefined, name: string, fallback: string): string =>
     flag === undefined ? resolve(root, variable(name) ?? fallback) : resolve(cwd, flag)
   const problems: Problem[] = []
   const variable = (name: string): string | undefined => env[name] || undefined
@@ -130,8 +133,12 @@ export function configure(
 
   const config: Config = {
     root,
-    migrationsDir: folder(flags.migrationsDir, 'MIGRATIONS_DIR', 'migrations'),
-    generatedDir: folder(flags.out, 'GENERATED_DIR', 'generated'),
+    migrationsDir: place(flags.migrationsDir, 'MIGRATIONS_DIR', 'migrations'),
+    generatedDir: place(flags.out, 'GENERATED_DIR', 'generated'),
+    services: {
+      file: place(flags.services, 'SERVICES_FILE', 'src/services.ts'),
+      isNamed: (flags.services ?? variable('SERVICES_FILE')) !== undefined,
+    },
     target: target.kind === 'server' ? withCaFile(target, root) : target,
     scratch: scratch && withCaFile(scratch, root),
     connectTimeoutMs: seconds(

@@ -5,7 +5,8 @@ import type { Flaw, Proof } from './proof.ts'
 import type { ProofWithRows, RowFlaw } from './proof-with-rows.ts'
 
 /** What kind of promise is not kept. */
-export type FindingKind = 'file' | 'history' | 'pending' | 'up' | 'down' | 'drift' | 'types'
+export type FindingKind =
+  'file' | 'history' | 'pending' | 'up' | 'down' | 'drift' | 'types' | 'services'
 
 /** Something that is not as it should be: one line of fact, one remedy, and what there is to see of it. */
 export interface Finding extends Problem {

@@ -1,1 +1,2 @@
 export { createFederationDb } from './federation-db.ts'
+export type { Services } from './ownership.ts'

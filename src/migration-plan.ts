@@ -8,17 +8,18 @@ import { ensureHistory } from './history.ts'
 import { judge, type JudgedMigration } from './judgement.ts'
 import { measureMigration } from './measure.ts'
 import type { MeasuredMigration, TableSize } from './measurement.ts'
-import { type History, type MigrationFile, OWN_TABLES } from './migration.ts'
+import type { History, MigrationFile } from './migration.ts'
 import { PLAIN_SCRATCH, type ScratchWish, scratchWishOf, withScratchServer } from './scratch.ts'
 import { isRoleSupplied, runOnScratch, type ScratchTrial } from './scratch-run.ts'
 import { lookAtTables } from './table-look.ts'
 import { readTableSizes } from './table-sizes.ts'
-import { diffTypes } from './type-diff.ts'
+import { diffGenerated, type TypeDiff } from './type-diff.ts'
 
 /** A pending migration, as it showed itself on a scratch database. */
 export interface PlannedMigration extends JudgedMigration {
-  /** How the generated types change: see `diffTypes`. */
+  /** How the generated types change: see `TypeDiff`. */
   readonly typeChanges: readonly string[]
+  readonly types: Pick<TypeDiff, 'breaking' | 'services'>
 }
 
 /** What applying the pending migrations comes to. */
@@ -106,7 +107,11 @@ async function planOneByOne(
   pending: readonly LoadedMigration[],
 ): Promise<MigrationPlan> {
   const { context, database } = trial
-  const { generateTypes } = await import('./types-generator.ts')
+  const [{ generateFiles }, { loadServices }] = await Promise.all([
+    import('./generated-files.ts'),
+    import('./services-file.ts'),
+  ])
+  const services = await loadServices(context.config.services)
   // By OID: a pending migration may rename a table before another one changes it.
   const { tables } = await lookAtTables(database.client)
   const sizeByOid = new Map(
@@ -116,7 +121,7 @@ async function planOneByOne(
     }),
   )
   const planned: PlannedMigration[] = []
-  let types = await generateTypes(database, OWN_TABLES)
+  let files = await generateFiles(database, services)
   for (const migration of pending) {
     const { name } = migration.file
     context.report({
@@ -134,12 +139,14 @@ async function planOneByOne(
         notPlanned: later.map(({ file }) => file.name),
       }
     }
-    const before = types
+    const before = files
     const dangers = await findDangers(withoutAbsent(measured))
-    types = await generateTypes(database, OWN_TABLES)
+    files = await generateFiles(database, services)
+    const { changes, ...types } = diffGenerated(before, files)
     planned.push({
       ...judge(measured, dangers, migration.module.waive),
-      typeChanges: diffTypes(before, types),
+      typeChanges: changes,
+      types,
     })
   }
   return { migrations: planned, failure: undefined, notPlanned: [] }

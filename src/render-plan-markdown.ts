@@ -3,7 +3,10 @@ import { describeEffect } from './effect-words.ts'
 import type { JudgedDanger, JudgedStatement, Level } from './judgement.ts'
 import { LOCK_MODES, type TableEffect } from './measurement.ts'
 import type { PlannedMigration } from './migration-plan.ts'
+import { typeDiffLines } from './render.ts'
 import { dedent, summarise } from './render-plan.ts'
+
+const PLAIN = { isColour: false, cwd: '' }
 
 const MARKS: Readonly<Record<Level, string>> = {
   fine: '🟢 fine',
@@ -60,20 +63,27 @@ function strengthOf({ lock, isRewritten, isScanned }: TableEffect): number {
 }
 
 function migrationBlocks(migration: PlannedMigration): readonly string[] {
-  const { name, isInTransaction, statements, unusedWaivers, typeChanges } = migration
+  const { name, isInTransaction, statements, unusedWaivers, typeChanges, types } = migration
+  const count = types.breaking.length
+  const breaks = count === 0 ? '' : `, ${count} ${count === 1 ? 'breaks' : 'break'} readers`
   const dangers = statements.flatMap((statement, position) =>
     statement.dangers.map((danger) => dangerBlock(danger, statement, position + 1)),
   )
-  const count = statements.length === 1 ? '1 statement' : `${statements.length} statements`
+  const statementCount = statements.length === 1 ? '1 statement' : `${statements.length} statements`
   const transaction = isInTransaction ? '' : ', without a transaction'
   return [
     `#### ${code(name)}`,
     ...new Set(dangers),
     ...unusedWaivers.map((rule) => `- 🟡 It waives ${code(rule)}, which it does not break.`),
-    folded(`SQL: ${count}${transaction}`, statements.map(statementBlock).join('\n\n')),
+    folded(`SQL: ${statementCount}${transaction}`, statements.map(statementBlock).join('\n\n')),
     ...(typeChanges.length === 0
       ? []
-      : [folded(`Types: ${typeChanges.length} changed`, fence('diff', diffOf(typeChanges)))]),
+      : [
+          folded(
+            `Types: ${typeChanges.length} changed${breaks}`,
+            fence('diff', diffOf(typeDiffLines(PLAIN, { changes: typeChanges, ...types }))),
+          ),
+        ]),
   ]
 }
 

@@ -2,7 +2,7 @@ import type { PlanResult } from './commands/plan.ts'
 import { describeEffect } from './effect-words.ts'
 import type { JudgedDanger, JudgedStatement, Level } from './judgement.ts'
 import type { PlannedMigration } from './migration-plan.ts'
-import { styled, type View } from './render.ts'
+import { styled, typeDiffLines, type View } from './render.ts'
 
 const WIDTH = 80
 /** More of a statement, or of the tables that it touches, is left to --json. */
@@ -49,7 +49,7 @@ function summaryLine(view: View, plan: PlanResult): string {
 }
 
 function migrationLines(view: View, migration: PlannedMigration): readonly string[] {
-  const { name, level, isInTransaction, statements, unusedWaivers, typeChanges } = migration
+  const { name, level, isInTransaction, statements, unusedWaivers, typeChanges, types } = migration
   const shown = new Set<string>()
   const how = isInTransaction ? '' : styled(view, 'dim', '  without a transaction')
   return [
@@ -59,8 +59,8 @@ function migrationLines(view: View, migration: PlannedMigration): readonly strin
     ...unusedWaivers.flatMap((rule) =>
       wrap(`! It waives ${rule}, which it does not break.`, 2, 'look', view),
     ),
-    ...(typeChanges.length === 0 ? [] : ['  The types change:']),
-    ...typeChanges.map((change) => `    ${change}`),
+    ...(typeChanges.length + types.services.length === 0 ? [] : ['  The types change:']),
+    ...typeDiffLines(view, { changes: typeChanges, ...types }).map((line) => `    ${line}`),
   ]
 }
 

@@ -14,6 +14,7 @@ import type { Finding } from './findings.ts'
 import type { CompletedMigration } from './run-migration.ts'
 import type { MigrationEntry, MigrationState } from './state.ts'
 import { formatTime } from './time.ts'
+import type { TypeDiff } from './type-diff.ts'
 
 type Style = 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan'
 
@@ -223,9 +224,31 @@ function problemLines(view: View, message: string, hint: string | undefined): re
 
 function renderTypes(view: View, types: TypesResult | undefined): readonly string[] {
   if (types?.isWritten !== true) return []
-  const changes = types.changes.length > 0 ? types.changes : ['only comments or other text changed']
-  return [`Wrote ${relative(view.cwd, types.file)}`, ...changes.map((change) => `  ${change}`)]
+  const { file, written, removed, changes } = types
+  const isOtherText = written.includes(file) && changes.length === 0
+  return [
+    ...written.map((path) => `Wrote ${relative(view.cwd, path)}`),
+    ...removed.map((path) => `Removed ${relative(view.cwd, path)}`),
+    ...(isOtherText ? ['only comments or other text changed'] : typeDiffLines(view, types)).map(
+      (line) => `  ${line}`,
+    ),
+  ]
 }
+
+/** How types change, one line for each change, and whose slices that touches. */
+export function typeDiffLines(
+  view: View,
+  { changes, breaking, services }: TypeDiff,
+): readonly string[] {
+  return [
+    ...changes.map((change) =>
+      breaking.includes(change) ? `${change}  ${styled(view, 'yellow', BREAKS_READERS)}` : change,
+    ),
+    ...(services.length === 0 ? [] : [`services: ${services.join(', ')}`]),
+  ]
+}
+
+const BREAKS_READERS = '! breaks readers'
 
 function countMigrations(completed: readonly CompletedMigration[]): string {
   const count = countNamed(completed.length, 'migration')

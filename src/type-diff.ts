@@ -1,3 +1,43 @@
+import type { GeneratedFile } from './generated-file.ts'
+
+/** How generated files change, in words. */
+export interface TypeDiff {
+  /** One line for each change: see `diffTypes`. */
+  readonly changes: readonly string[]
+  /** Those of them after which code that reads may not compile: see `isBreaking`. */
+  readonly breaking: readonly string[]
+  /** The services in whose slice something is another than before, sorted. */
+  readonly services: readonly string[]
+}
+
+/** How two sets of generated files differ, the slices of services among them. */
+export function diffGenerated(
+  before: readonly GeneratedFile[],
+  after: readonly GeneratedFile[],
+): TypeDiff {
+  const [old, fresh] = [parseFiles(before), parseFiles(after)]
+  const changes = listChanges(old, fresh)
+  const tables = new Set(changes.flatMap((change) => change.tables))
+  const [oldSlices, freshSlices] = [parseSlices(before), parseSlices(after)]
+  const services = [...new Set([...oldSlices.keys(), ...freshSlices.keys()])].sort()
+  return {
+    changes: changes.map(({ line }) => line),
+    breaking: changes.filter(({ isBreaking }) => isBreaking).map(({ line }) => line),
+    services: services.filter((service) => {
+      const [is, becomes] = [oldSlices.get(service), freshSlices.get(service)]
+      if (is?.text !== becomes?.text) return true
+      return becomes?.tables.some((table) => tables.has(table)) === true
+    }),
+  }
+}
+
+/** A change of the types. */
+interface TypeChange {
+  readonly line: string
+  readonly isBreaking: boolean
+  readonly tables: readonly string[]
+}
+
 /** What a generated types file says of the schema. */
 interface GeneratedTypes {
   readonly tables: TableTypes
@@ -15,47 +55,138 @@ type TableTypes = ReadonlyMap<string, ReadonlyMap<string, string>>
  * that columns refer to by name, where they are another type now: `~ VisitStatus: "OPEN" -> "CLOSED" | "OPEN"`.
  */
 export function diffTypes(before: string, after: string): readonly string[] {
-  const old = parseTypes(before)
-  const fresh = parseTypes(after)
+  return listChanges(parseTypes(before), parseTypes(after)).map(({ line }) => line)
+}
+
+function listChanges(old: GeneratedTypes, fresh: GeneratedTypes): readonly TypeChange[] {
   return [
-    ...diffTables(old.tables, fresh.tables),
+    ...diffTables(old, fresh),
     ...[...fresh.aliases].flatMap(([name, type]) => {
       const oldType = old.aliases.get(name) ?? type
-      return oldType === type ? [] : [`~ ${name}: ${oldType} -> ${type}`]
+      if (oldType === type) return []
+      const line = `~ ${name}: ${oldType} -> ${type}`
+      return [
+        { line, isBreaking: isBreaking(name, name, old, fresh), tables: usersOf(name, fresh) },
+      ]
     }),
   ]
 }
 
-function diffTables(old: TableTypes, fresh: TableTypes): readonly string[] {
-  const tables = [...new Set([...old.keys(), ...fresh.keys()])].sort()
-  return tables.flatMap((table) => {
-    const oldColumns = old.get(table)
-    const freshColumns = fresh.get(table)
-    if (oldColumns === undefined) return [`+ ${table} (${countColumns(freshColumns)})`]
-    if (freshColumns === undefined) return [`- ${table} (${countColumns(oldColumns)})`]
-    return diffColumns(table, oldColumns, freshColumns)
+/** The tables with a column of that type. */
+function usersOf(alias: string, { tables }: GeneratedTypes): readonly string[] {
+  const mentions = new RegExp(`\\b${alias}\\b`)
+  return [...tables].flatMap(([table, columns]) =>
+    [...columns.values()].some((type) => mentions.test(type)) ? [table] : [],
+  )
+}
+
+function diffTables(old: GeneratedTypes, fresh: GeneratedTypes): readonly TypeChange[] {
+  const tables = [...new Set([...old.tables.keys(), ...fresh.tables.keys()])].sort()
+  return tables.flatMap((table): readonly TypeChange[] => {
+    const [before, after] = [old.tables.get(table), fresh.tables.get(table)]
+    const whole = { tables: [table], isBreaking: after === undefined }
+    if (before === undefined) return [{ ...whole, line: `+ ${table} (${countColumns(after)})` }]
+    if (after === undefined) return [{ ...whole, line: `- ${table} (${countColumns(before)})` }]
+    return diffColumns(table, old, fresh)
   })
 }
 
 function diffColumns(
   table: string,
-  old: ReadonlyMap<string, string>,
-  fresh: ReadonlyMap<string, string>,
-): readonly string[] {
-  const columns = [...new Set([...old.keys(), ...fresh.keys()])].sort()
-  return columns.flatMap((column) => {
-    const before = old.get(column)
-    const after = fresh.get(column)
+  old: GeneratedTypes,
+  fresh: GeneratedTypes,
+): readonly TypeChange[] {
+  const [oldColumns, freshColumns] = [old.tables.get(table), fresh.tables.get(table)]
+  const columns = new Set([...(oldColumns?.keys() ?? []), ...(freshColumns?.keys() ?? [])])
+  return [...columns].sort().flatMap((column): readonly TypeChange[] => {
+    const [before, after] = [oldColumns?.get(column), freshColumns?.get(column)]
     const name = `${table}.${column}`
-    if (before === undefined) return [`+ ${name}: ${after ?? ''}`]
-    if (after === undefined) return [`- ${name}: ${before}`]
-    return before === after ? [] : [`~ ${name}: ${before} -> ${after}`]
+    const change = (line: string, breaks: boolean): readonly TypeChange[] => [
+      { line, isBreaking: breaks, tables: [table] },
+    ]
+    if (before === undefined) return change(`+ ${name}: ${after ?? ''}`, false)
+    if (after === undefined) return change(`- ${name}: ${before}`, true)
+    if (before === after) return []
+    return change(`~ ${name}: ${before} -> ${after}`, isBreaking(before, after, old, fresh))
   })
+}
+
+/**
+ * True where a column of the one type gave no value of a kind that it gives as the other: NULL, a value that a
+ * CHECK or enum did not allow, another type. What only writers notice breaks no reader.
+ */
+function isBreaking(
+  before: string,
+  after: string,
+  old: GeneratedTypes,
+  fresh: GeneratedTypes,
+): boolean {
+  const known = readKinds(before, old.aliases)
+  return readKinds(after, fresh.aliases).some(
+    (kind) =>
+      !known.includes(kind) &&
+      !(kind.startsWith('"') && known.includes('string')) &&
+      !(/^-?\d/.test(kind) && known.includes('number')),
+  )
+}
+
+/** The members of the union that reading a column of that type gives. */
+function readKinds(type: string, aliases: GeneratedTypes['aliases']): readonly string[] {
+  return splitUnion(type).flatMap((member) => {
+    const [, wrapper, wrapped = ''] = /^(\w+)<(.*)>$/.exec(member) ?? []
+    if (wrapper === 'Generated' || wrapper === 'GeneratedAlways') return readKinds(wrapped, aliases)
+    if (wrapper === 'ColumnType') return readKinds(firstArgument(wrapped), aliases)
+    const alias = aliases.get(member)
+    return alias === undefined || alias === member ? [member] : readKinds(alias, aliases)
+  })
+}
+
+function splitUnion(type: string): readonly string[] {
+  return splitOutside(type, '|')
+}
+
+function firstArgument(list: string): string {
+  return splitOutside(list, ',')[0] ?? ''
+}
+
+/** The parts between separators that stand in no string and in no brackets. */
+function splitOutside(text: string, separator: string): readonly string[] {
+  const parts = ['']
+  let depth = 0
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[^]/g)) {
+    if ('<([{'.includes(token)) depth += 1
+    if ('>)]}'.includes(token)) depth -= 1
+    if (token === separator && depth === 0) parts.push('')
+    else parts.push(`${parts.pop() ?? ''}${token}`)
+  }
+  return parts.map((part) => part.trim())
 }
 
 function countColumns(columns: ReadonlyMap<string, string> | undefined): string {
   const count = columns?.size ?? 0
   return count === 1 ? '1 column' : `${count} columns`
+}
+
+function parseFiles(files: readonly GeneratedFile[]): GeneratedTypes {
+  return parseTypes(files.find(({ path }) => path === 'db.ts')?.text ?? '')
+}
+
+/** A slice of a service: its text, and the tables in it. */
+interface SliceText {
+  readonly text: string
+  readonly tables: readonly string[]
+}
+
+function parseSlices(files: readonly GeneratedFile[]): ReadonlyMap<string, SliceText> {
+  return new Map(
+    files.flatMap(({ path, text }): [string, SliceText][] => {
+      const service = /^services\/(.+)\.ts$/.exec(path)?.[1]
+      const body = /^export interface \w+ \{\n([^]*?)^\}/m.exec(text)?.[1] ?? ''
+      return service === undefined
+        ? []
+        : [[service, { text, tables: [...parseProperties(body).keys()] }]]
+    }),
+  )
 }
 
 /** Reads what codegen writes: an interface for each table, `DB`, which names them, and further types. */
@@ -67,7 +198,9 @@ function parseTypes(text: string): GeneratedTypes {
     interfaces.set(name, parseProperties(body))
   }
   const tables = [...(interfaces.get('DB') ?? [])]
-  const aliases = text.matchAll(/^export type (\w+) = (.*);$/gm)
+  const aliases = text.matchAll(
+    /^export type (\w+) = (?!(?:Selectable|Insertable|Updateable)<)(.*);$/gm,
+  )
   return {
     tables: new Map(tables.map(([table, name]) => [table, interfaces.get(name) ?? new Map()])),
     aliases: new Map([...aliases].map(([, name = '', type = '']) => [name, type])),

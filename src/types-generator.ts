@@ -7,7 +7,10 @@ import {
   generate,
   GenericExpressionNode,
   IdentifierNode,
+  ImportClauseNode,
+  ImportStatementNode,
   InterfaceDeclarationNode,
+  LiteralNode,
   ObjectExpressionNode,
   PostgresDialect,
   PropertyNode,
@@ -17,10 +20,21 @@ import {
   TypeScriptSerializer,
   UnionExpressionNode,
 } from 'kysely-codegen'
-import { sql } from 'kysely'
+import { type CatalogFacts, readCatalogFacts } from './catalog-facts.ts'
+import type { CheckValue } from './check-values.ts'
 import type { Database } from './database.ts'
 import { createKysely } from './dialect.ts'
-import type { MigrationDatabase } from './migration.ts'
+import type { OwnableTable } from './ownership.ts'
+import { type LimitedColumn, type NamedTable, rowTypesText } from './row-types.ts'
+import { createTypeNames } from './type-names.ts'
+
+/** What the types are, and of what. */
+export interface SchemaTypes {
+  /** TypeScript: an interface for each table, `DB`, the types of rows, and constants. */
+  readonly text: string
+  /** Sorted by key. */
+  readonly tables: readonly OwnableTable[]
+}
 
 /**
  * The types of all tables and views but the runner's own, as TypeScript, by kysely-codegen.
@@ -29,13 +43,13 @@ import type { MigrationDatabase } from './migration.ts'
 export async function generateTypes(
   database: Database,
   ownTables: readonly string[],
-): Promise<string> {
+): Promise<SchemaTypes> {
   const { client, schema } = database
   const db = createKysely({ client, scope: undefined })
   const dialect = new PostgresDialect({ dateParser: 'string', defaultSchemas: [schema] })
   dialect.adapter.definitions.Json = JSON_COLUMN
-  const facts = await readCatalogFacts(db)
-  return generate({
+  const serializer = new FederationSerializer(await readCatalogFacts(db), schema)
+  const text = await generate({
     // The same class, which TypeScript sees twice: in Kysely's ESM and in its CommonJS declarations.
     db: db as unknown as Parameters<typeof generate>[0]['db'],
     dialect,
@@ -45,8 +59,9 @@ export async function generateTypes(
       const knownTypes = dialect.adapter.scalars
       return Promise.resolve(truthful(metadata, ownTables, schema, knownTypes))
     },
-    serializer: new FederationSerializer(facts, schema),
+    serializer,
   })
+  return { text, tables: serializer.tables }
 }
 
 /**
@@ -58,32 +73,6 @@ const JSON_COLUMN = new ColumnTypeNode(
   new UnionExpressionNode([new IdentifierNode('JsonObject'), new IdentifierNode('string')]),
   new UnionExpressionNode([new IdentifierNode('JsonObject'), new IdentifierNode('string')]),
 )
-
-/** What kysely-codegen does not ask the catalog for. Keys are `schema.table` and `schema.table.column`. */
-interface CatalogFacts {
-  readonly tableComments: ReadonlyMap<string, string>
-  /** Generated columns, and identity columns that are GENERATED ALWAYS: the server refuses a value for them. */
-  readonly unwritableColumns: ReadonlySet<string>
-}
-
-async function readCatalogFacts(db: MigrationDatabase): Promise<CatalogFacts> {
-  const comments = await sql<{ name: string; comment: string }>`
-    select n.nspname || '.' || c.relname as name, d.description as comment
-      from pg_description d
-      join pg_class c on c.oid = d.objoid and d.classoid = 'pg_class'::regclass and d.objsubid = 0
-      join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'p', 'v', 'm', 'f')`.execute(db)
-  const unwritable = await sql<{ name: string }>`
-    select n.nspname || '.' || c.relname || '.' || a.attname as name
-      from pg_attribute a
-      join pg_class c on c.oid = a.attrelid
-      join pg_namespace n on n.oid = c.relnamespace
-     where (a.attgenerated <> '' or a.attidentity = 'a') and not a.attisdropped`.execute(db)
-  return {
-    tableComments: new Map(comments.rows.map(({ name, comment }) => [name, comment])),
-    unwritableColumns: new Set(unwritable.rows.map(({ name }) => name)),
-  }
-}
 
 /** Types that pg reads, or leaves as they are, but whose arrays it has no parser for: pg-types, textParsers.js. */
 const UNPARSED_ARRAYS: ReadonlySet<string> = new Set(
@@ -132,8 +121,10 @@ const GENERATED_ALWAYS = new ExportStatementNode(
   ),
 )
 
-/** Writes the file in one order everywhere, with the tables' comments, and what can't be written marked. */
+/** Writes the file in one order everywhere, with all that kysely-codegen does not know of. */
 class FederationSerializer extends TypeScriptSerializer {
+  /** What was serialized. */
+  tables: readonly OwnableTable[] = []
   readonly #facts: CatalogFacts
   readonly #defaultSchema: string
   #commentBySymbol: ReadonlyMap<string, string> = new Map()
@@ -145,33 +136,24 @@ class FederationSerializer extends TypeScriptSerializer {
   }
 
   override serializeStatements(nodes: StatementNode[]): string {
-    const tables = new Map(
-      nodes
-        .filter(isInterface)
-        .flatMap(({ argument }) =>
-          argument.id.name === 'DB'
-            ? argument.body.properties.map((property) => [
-                symbolOf(property),
-                this.#qualified(property.key),
-              ])
-            : [],
-        ),
-    )
+    const tables = this.#nameTables(nodes)
+    this.tables = this.#ownable(tables)
     this.#commentBySymbol = new Map(
-      [...tables].flatMap(([symbol, table]) => {
-        const comment = this.#facts.tableComments.get(table)
+      tables.flatMap(({ key, symbol }) => {
+        const comment = this.#facts.tableComments.get(this.#qualified(key))
         return comment === undefined ? [] : [[symbol, commentText(comment)]]
       }),
     )
-    const marked = nodes.map((node) => {
-      const table = isInterface(node) ? tables.get(node.argument.id.name) : undefined
-      return table === undefined || !isInterface(node) ? node : this.#markUnwritable(node, table)
+    const bySymbol = new Map(tables.map((table) => [table.symbol, table]))
+    const refined = nodes.map((node) => {
+      const table = isInterface(node) ? bySymbol.get(node.argument.id.name) : undefined
+      return table === undefined || !isInterface(node) ? node : this.#refine(node, table)
     })
-    const isMarked = marked.some((node, i) => node !== nodes[i])
-    const ordered = [...marked, ...(isMarked ? [GENERATED_ALWAYS] : [])].sort(
-      (a, b) => rank(a) - rank(b) || byCodePoint(nameOf(a), nameOf(b)),
-    )
-    return super.serializeStatements(ordered)
+    const ordered = [...refined.filter((node) => !isImport(node)), ...valueTypes(tables)]
+      .concat(tables.some((table) => this.#hasUnwritable(table, nodes)) ? [GENERATED_ALWAYS] : [])
+      .sort((a, b) => rank(a) - rank(b) || byCodePoint(nameOf(a), nameOf(b)))
+    const statements = super.serializeStatements([...importsOf(nodes, tables), ...ordered])
+    return `${statements}\n${rowTypesText(tables)}`
   }
 
   override serializeExportStatement(node: ExportStatementNode): string {
@@ -188,18 +170,78 @@ class FederationSerializer extends TypeScriptSerializer {
     return lines.length === 0 ? '{}' : `{\n${lines.join('')}}`
   }
 
-  #markUnwritable(node: InterfaceExport, table: string): StatementNode {
+  /** In order of key. Names of rows go first: the values of a column can be called otherwise. */
+  #nameTables(nodes: readonly StatementNode[]): readonly NamedTable[] {
+    const interfaces = nodes.filter(isInterface).map(({ argument }) => argument)
+    const keys = interfaces.find(({ id }) => id.name === 'DB')?.body.properties ?? []
+    const columnsOf = new Map(interfaces.map(({ id, body }) => [id.name, body.properties]))
+    const names = createTypeNames(nodes.map(nameOf))
+    const named = [...keys]
+      .sort((a, b) => byCodePoint(a.key, b.key))
+      .map((property) => {
+        const symbol = symbolOf(property)
+        return { key: property.key, symbol, names: names.nameRow(symbol) }
+      })
+    return named.map((table) => {
+      const name = this.#qualified(table.key)
+      const columns = (columnsOf.get(table.symbol) ?? []).map(({ key }) => key).sort(byCodePoint)
+      return {
+        ...table,
+        isView: this.#facts.views.has(name),
+        phiColumns: columns.filter((column) =>
+          this.#facts.columnComments.get(`${name}.${column}`)?.startsWith(PHI_MARK),
+        ),
+        limitedColumns: columns.flatMap((column) => {
+          const values = this.#facts.columnLimits.get(`${name}.${column}`)?.written
+          return values === undefined
+            ? []
+            : [{ column, names: names.nameValues(table.symbol, column), values }]
+        }),
+      }
+    })
+  }
+
+  #ownable(tables: readonly NamedTable[]): readonly OwnableTable[] {
+    const keyByName = new Map(tables.map(({ key }) => [this.#qualified(key), key]))
+    return tables.map(({ key, isView }) => ({
+      key,
+      isView,
+      references: (this.#facts.references.get(this.#qualified(key)) ?? []).flatMap(
+        (name) => keyByName.get(name) ?? [],
+      ),
+    }))
+  }
+
+  /** Marks what can't be written, and says what can be where a CHECK does. */
+  #refine(node: InterfaceExport, { key, limitedColumns }: NamedTable): StatementNode {
     const { id, body } = node.argument
-    const isUnwritable = ({ key }: PropertyNode): boolean =>
-      this.#facts.unwritableColumns.has(`${table}.${key}`)
-    if (!body.properties.some(isUnwritable)) return node
-    const properties = body.properties.map((property) =>
-      isUnwritable(property)
-        ? new PropertyNode(property.key, generatedAlways(property.value), property.comment)
-        : property,
-    )
+    const table = this.#qualified(key)
+    const limits = new Map(limitedColumns.map((limited) => [limited.column, limited]))
+    const properties = body.properties.map((property) => {
+      const name = `${table}.${property.key}`
+      const limited = limits.get(property.key)
+      const value =
+        limited === undefined
+          ? property.value
+          : limitedType(property.value, limited, this.#facts.columnLimits.get(name)?.read)
+      const isUnwritable = this.#facts.unwritableColumns.has(name)
+      return new PropertyNode(
+        property.key,
+        isUnwritable ? generatedAlways(value) : value,
+        property.comment,
+      )
+    })
     return new ExportStatementNode(
       new InterfaceDeclarationNode(id, new ObjectExpressionNode(properties)),
+    )
+  }
+
+  #hasUnwritable({ key, symbol }: NamedTable, nodes: readonly StatementNode[]): boolean {
+    const columns = nodes
+      .filter(isInterface)
+      .flatMap(({ argument }) => (argument.id.name === symbol ? argument.body.properties : []))
+    return columns.some((column) =>
+      this.#facts.unwritableColumns.has(`${this.#qualified(key)}.${column.key}`),
     )
   }
 
@@ -218,15 +260,85 @@ function symbolOf({ value }: PropertyNode): string {
   return value.type === 'Identifier' ? value.name : ''
 }
 
+/** What leads the comment of a column that holds protected health information. */
+const PHI_MARK = '[PHI]'
+
+function isImport(node: StatementNode): boolean {
+  return node.type === 'ImportStatement'
+}
+
+/** kysely-codegen's own imports, and what the types of rows need of Kysely. */
+function importsOf(
+  nodes: readonly StatementNode[],
+  tables: readonly NamedTable[],
+): readonly StatementNode[] {
+  const imports = nodes.flatMap((node) => (node.type === 'ImportStatement' ? [node] : []))
+  const names = new Set(
+    imports
+      .filter(({ moduleName }) => moduleName === 'kysely')
+      .flatMap((statement) => statement.imports.map(({ name }) => name)),
+  )
+  const needed = [
+    ...(tables.length === 0 ? [] : ['ColumnType', 'Selectable']),
+    ...(tables.some(({ isView }) => !isView) ? ['Insertable', 'Updateable'] : []),
+  ]
+  const kysely = [...new Set([...names, ...needed])].sort(byCodePoint)
+  return [
+    ...(kysely.length === 0
+      ? []
+      : [
+          new ImportStatementNode(
+            'kysely',
+            kysely.map((name) => new ImportClauseNode(name)),
+          ),
+        ]),
+    ...imports.filter(({ moduleName }) => moduleName !== 'kysely'),
+  ].sort((a, b) => byCodePoint(nameOf(a), nameOf(b)))
+}
+
+/** `export type VisitStatus = "CANCELLED" | "SCHEDULED"` for each column that takes certain values only. */
+function valueTypes(tables: readonly NamedTable[]): readonly StatementNode[] {
+  return tables.flatMap(({ limitedColumns }) =>
+    limitedColumns.map(
+      ({ names, values }) =>
+        new ExportStatementNode(new AliasDeclarationNode(names.type, literals(values))),
+    ),
+  )
+}
+
+function literals(values: readonly CheckValue[]): ExpressionNode {
+  return new UnionExpressionNode(values.map((value) => new LiteralNode(value)))
+}
+
+/** The type of a column with `string` or `number` in it made that of the values that it takes. */
+function limitedType(
+  type: ExpressionNode,
+  limited: LimitedColumn,
+  read: readonly CheckValue[] | undefined,
+): ExpressionNode {
+  if (type.type === 'UnionExpression') {
+    return new UnionExpressionNode(type.args.map((part) => limitedType(part, limited, read)))
+  }
+  if (type.type === 'GenericExpression') {
+    return new GenericExpressionNode(
+      type.name,
+      type.args.map((part) => limitedType(part, limited, read)),
+    )
+  }
+  if (type.type !== 'Identifier' || !['string', 'number'].includes(type.name)) return type
+  const written = new IdentifierNode(limited.names.type)
+  if (read?.length === limited.values.length) return written
+  return new ColumnTypeNode(read === undefined ? type : literals(read), written, written)
+}
+
 function generatedAlways(type: ExpressionNode): ExpressionNode {
   const written =
     type.type === 'GenericExpression' && type.name === 'Generated' ? type.args : [type]
   return new GenericExpressionNode('GeneratedAlways', [...written])
 }
 
-/** Imports, then enums and other definitions, then tables, then `DB`. */
+/** Enums and other definitions, then tables, then `DB`. */
 function rank(node: StatementNode): number {
-  if (node.type === 'ImportStatement') return 0
   if (!isInterface(node)) return 1
   return node.argument.id.name === 'DB' ? 3 : 2
 }

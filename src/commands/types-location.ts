@@ -3,5 +3,10 @@ import type { Context } from '../context.ts'
 
 /** Where this run's generated types go. */
 export function typesLocation({ config, toolVersion }: Context): TypesLocation {
-  return { root: config.root, generatedDir: config.generatedDir, toolVersion }
+  return {
+    root: config.root,
+    generatedDir: config.generatedDir,
+    services: config.services,
+    toolVersion,
+  }
 }

@@ -1,10 +1,10 @@
 import { relative } from 'node:path'
 import { type Catalog, readCatalog } from '../catalog.ts'
 import { diffCatalogs } from '../catalog-diff.ts'
-import { findStaleTypes, type StaleTypes } from '../codegen.ts'
+import { findStaleFiles, type StaleFile } from '../codegen.ts'
 import { inspectMigrations, type LoadedMigration } from '../compile.ts'
 import { type Context, interruptible, type RunContext } from '../context.ts'
-import { withDatabase } from '../database.ts'
+import { type Database, withDatabase } from '../database.ts'
 import { MigrationError, type Problem } from '../errors.ts'
 import { readMigrationFolder } from '../files.ts'
 import {
@@ -17,7 +17,8 @@ import {
 } from '../findings.ts'
 import { readHistory, readOrigin } from '../history.ts'
 import { isLockHeld } from '../lock.ts'
-import type { History, MigrationFile } from '../migration.ts'
+import { type History, type MigrationFile, OWN_TABLES } from '../migration.ts'
+import { ownershipProblems } from '../ownership.ts'
 import { type Proof, proveMigrations, replayMigrations } from '../proof.ts'
 import { type ProofsWithRows, proveWithRows } from '../proof-with-rows.ts'
 import {
@@ -34,6 +35,8 @@ import {
   type MigrationEntry,
   retryableProblems,
 } from '../state.ts'
+import { loadServices } from '../services-file.ts'
+import { typesLocation } from './types-location.ts'
 
 /** What is to be looked at, beyond the migrations themselves. */
 export interface VerifyOptions {
@@ -219,7 +222,8 @@ async function replay(
         report({ type: 'proving', name, position, total })
       },
       atEnd: async (database) => ({
-        stale: isTypesWanted ? await findStaleTypes(database, config.generatedDir) : undefined,
+        stale: isTypesWanted ? await findStaleFiles(database, typesLocation(context)) : [],
+        ownership: await findOwnershipProblems(database, context),
       }),
     }).finally(() => {
       report({ type: 'proving-ended' })
@@ -230,17 +234,18 @@ async function replay(
     const drift =
       target && (await findDrift(context, server, loaded, target, entries, base, proofs))
     const isTypesSeen = isTypesWanted && end !== undefined && loaded.length === total
-    const stale = isTypesSeen ? end.stale : undefined
+    const stale = isTypesSeen ? end.stale : []
     const untried = total - proofs.length
     return {
       findings: [
         ...proofs.flatMap((proof) => flawFinding(proof) ?? []),
         ...withRows.proofs.flatMap((proof) => rowFlawFinding(proof) ?? []),
         ...(drift ?? []),
-        ...(stale === undefined ? [] : [staleFinding(stale, config.root)]),
+        ...stale.map((file) => staleFinding(file, config.root)),
+        ...(end?.ownership ?? []).map(asFinding('services')),
       ],
       proofs,
-      types: !isTypesSeen ? 'unchecked' : stale === undefined ? 'fresh' : 'stale',
+      types: !isTypesSeen ? 'unchecked' : stale.length === 0 ? 'fresh' : 'stale',
       unchecked: [
         ...(untried === 0 ? [] : [untried === 1 ? '1 migration' : `${untried} migrations`]),
         ...(target !== undefined && drift === undefined ? ['the live schema'] : []),
@@ -313,14 +318,37 @@ async function findDrift(
   })
 }
 
-function staleFinding({ file, isMissing, changes }: StaleTypes, root: string): Finding {
+function staleFinding({ file, state, changes }: StaleFile, root: string): Finding {
   const name = relative(root, file)
   return {
     kind: 'types',
-    message: isMissing ? `${name} is not there` : `${name} is not what the migrations give`,
+    message: `${name} ${STALE_WORDS[state]}`,
     hint: 'Apply all migrations, and commit what that writes: federation-migrate up',
-    details: isMissing ? [] : changes.length > 0 ? changes : ['only comments or other text differ'],
+    details:
+      state !== 'different'
+        ? []
+        : changes.length > 0
+          ? changes
+          : ['only comments or other text differ'],
   }
+}
+
+const STALE_WORDS: Readonly<Record<StaleFile['state'], string>> = {
+  missing: 'is not there',
+  different: 'is not what the migrations give',
+  superfluous: 'is the slice of no service any more',
+}
+
+/** What is wrong with who owns the tables that the migrations make; nothing where no file says who does. */
+async function findOwnershipProblems(
+  database: Database,
+  { config }: Context,
+): Promise<readonly Problem[]> {
+  const services = await loadServices(config.services)
+  if (services === undefined) return []
+  const { generateTypes } = await import('../types-generator.ts')
+  const { tables } = await generateTypes(database, OWN_TABLES)
+  return ownershipProblems(services, tables, relative(config.root, config.services.file))
 }
 
 function asFinding(kind: FindingKind): (problem: Problem) => Finding {

@@ -36,9 +36,9 @@ describe('codegen', () => {
     const second = await run('codegen')
     expect(second.stdout).to.equal(`Wrote generated/db.ts
   + visits.hospital_id: string | null
-  ~ visits.id: number -> string
+  ~ visits.id: number -> string  ! breaks readers
   + visits.odd name: string[] | null
-  - visits.room: string | null
+  - visits.room: string | null  ! breaks readers
 `)
     expect(await readdir(join(project.root, 'generated'))).to.deep.equal(['db.ts'])
   })
@@ -62,7 +62,7 @@ describe('codegen', () => {
     for (const command of ['codegen', 'up']) {
       await project.write('generated/db.ts', right.replace('number', 'string'))
       const { stdout } = await run(command)
-      expect(stdout).to.include('  ~ patients.id: string -> number\n')
+      expect(stdout).to.include('  ~ patients.id: string -> number  ! breaks readers\n')
       expect(await project.read('generated/db.ts')).to.equal(right)
     }
   })
@@ -129,5 +129,123 @@ Hint: Make the folder writable, name another with --out, or leave the types alon
     const { exitCode, stderr } = await project.run(['codegen'], env)
     expect(exitCode).to.equal(1)
     expect(stderr).to.match(/^Error: there is no database never_made on /)
+  })
+
+  describe('with a file that says which service owns which tables', () => {
+    const services = (text: string): string =>
+      `import type { Services } from 'federation-migrate'\nexport const services = { ${text} } satisfies Services\n`
+    const create = `create table visits (id integer primary key, patient_id integer references patients);
+      create table rooms (id integer)`
+
+    beforeEach(async () => {
+      await project.write('src/services.ts', services(`patients: ['patients'], care: ['visits']`))
+      await run('up', '--no-codegen')
+      await database.query(create)
+    })
+
+    it('writes a slice of each service, and says which ones changed', async () => {
+      const { stdout } = await run('codegen')
+      expect(stdout).to.equal(`Wrote generated/db.ts
+Wrote generated/read-only.ts
+Wrote generated/services/care.ts
+Wrote generated/services/patients.ts
+  + patients (1 column)
+  + rooms (1 column)
+  + visits (2 columns)
+  services: care, patients
+`)
+      expect(await project.read('generated/services/care.ts')).to.include(`export interface CareDB {
+  patients: ReadOnly<DB["patients"]>;
+  visits: DB["visits"];
+}`)
+      await database.query('alter table patients add name text')
+      expect((await run('codegen')).stdout).to.equal(`Wrote generated/db.ts
+  + patients.name: string | null
+  services: care, patients
+`)
+      await database.query('alter table visits drop patient_id')
+      const { types } = JSON.parse((await run('up', '--json')).stdout)
+      expect(types).to.deep.include({
+        changes: ['- visits.patient_id: number | null'],
+        breaking: ['- visits.patient_id: number | null'],
+        services: ['care'],
+        written: ['db.ts', 'services/care.ts'].map((name) => join(project.root, 'generated', name)),
+        removed: [],
+      })
+    })
+
+    it('notices what changed in the file and in each slice, and else does nothing', async () => {
+      await run('codegen')
+      const fresh = { stdout: /^Nothing to apply: .* is up to date\.\n$/ }
+      expect((await run('up')).stdout).to.match(fresh.stdout)
+      await project.write('generated/services/care.ts', '')
+      expect((await run('up')).stdout).to.include('Wrote generated/services/care.ts\n')
+      expect((await run('up')).stdout).to.match(fresh.stdout)
+      await project.write('src/services.ts', services(`people: ['patients', 'visits']`))
+      expect((await run('up')).stdout).to.include('Wrote generated/services/people.ts\n')
+      await project.remove('generated/read-only.ts')
+      expect((await run('up')).stdout).to.include('Wrote generated/read-only.ts\n')
+      await project.remove('src/services.ts')
+      expect((await run('up')).stdout).to.include('Removed generated/read-only.ts\n')
+    })
+
+    it('removes the slice of a service that is gone, and nothing else ever', async () => {
+      await run('codegen')
+      const slice = await project.read('generated/services/care.ts')
+      const own = {
+        'generated/services/care.old.ts': slice,
+        'generated/services/mine.ts': 'export const mine = true\n',
+        'generated/services/notes.md': slice,
+        'generated/old.ts': slice,
+      }
+      for (const [path, text] of Object.entries(own)) await project.write(path, text)
+      await project.write('src/services.ts', services(`patients: ['patients']`))
+      expect((await run('codegen')).stdout).to.equal(`Removed generated/services/care.ts
+  services: care
+`)
+      for (const [path, text] of Object.entries(own)) {
+        expect(await project.read(path), path).to.equal(text)
+      }
+      expect((await readdir(join(project.root, 'generated/services'))).sort()).to.deep.equal([
+        'care.old.ts',
+        'mine.ts',
+        'notes.md',
+        'patients.ts',
+      ])
+    })
+
+    it('takes it from --services or SERVICES_FILE, and nothing from a file of another kind', async () => {
+      await project.write('src/services.ts', `throw new Error('this is no list of services')\n`)
+      expect((await run('codegen')).stdout).to.not.include('services')
+      await project.write('who.ts', services(`care: ['visits']`))
+      const named = await project.run(['codegen'], {
+        DATABASE_URL: database.url,
+        SERVICES_FILE: 'who.ts',
+      })
+      expect(named.stdout).to.include('Wrote generated/services/care.ts')
+      const { exitCode, stderr } = await run('codegen', '--services', 'src/services.ts')
+      expect(exitCode).to.equal(2)
+      expect(stderr).to.include('- this is no list of services')
+    })
+
+    it('refuses a file that can’t be used, with what to do', async () => {
+      for (const [text, problem] of [
+        ['export const services = { Care: [] } satisfies Services', 'it exports no services'],
+        [
+          `import { up } from '../migrations/001_patients.ts'\nexport const services = { [up.name]: [] } satisfies Services`,
+          'it imports something',
+        ],
+        ['export const services satisfies Services = {', 'Expected '],
+      ] as const) {
+        await project.write('src/services.ts', text)
+        const { exitCode, stderr } = await run('codegen')
+        expect(exitCode, text).to.equal(2)
+        expect(stderr).to.include('Error: the services file services.ts is not usable\n')
+        expect(stderr, text).to.include(problem)
+      }
+      const { exitCode, stderr } = await run('codegen', '--services', 'nowhere.ts')
+      expect(exitCode).to.equal(2)
+      expect(stderr).to.match(/can’t read the services file .*nowhere\.ts/)
+    })
   })
 })

@@ -49,6 +49,7 @@ describe('configure', () => {
         root: '/app',
         migrationsDir: '/app/migrations',
         generatedDir: '/app/generated',
+        services: { file: '/app/src/services.ts', isNamed: false },
         target: { kind: 'embedded', database: 'healthcare_federation' },
         scratch: undefined,
         connectTimeoutMs: 30_000,
@@ -370,6 +371,22 @@ describe('configure', () => {
       )
       expect(config.migrationsDir).to.equal('/m')
       expect(config.generatedDir).to.equal('/g')
+    })
+  })
+
+  describe('the services file', () => {
+    it('may be missing in its usual place only', () => {
+      const place = (env: Record<string, string>, services?: string) =>
+        configured(env, { services }).config.services
+      expect(place({})).to.deep.equal({ file: '/app/src/services.ts', isNamed: false })
+      expect(place({ SERVICES_FILE: 'who.ts' })).to.deep.equal({
+        file: '/app/who.ts',
+        isNamed: true,
+      })
+      expect(place({ SERVICES_FILE: 'who.ts' }, 'owns.ts')).to.deep.equal({
+        file: '/app/src/owns.ts',
+        isNamed: true,
+      })
     })
   })
 

@@ -62,6 +62,7 @@ Flags
   --database-url URL    postgres://user:password@host:port/database
   --migrations-dir DIR  folder of the migrations (migrations)
   --out DIR             folder of the generated types (generated)
+  --services FILE       which service owns which tables (src/services.ts)
   --no-codegen          leave the generated types alone
   --json                one JSON document on stdout, failures included
   --quiet               no progress on stderr

@@ -87,8 +87,12 @@ const WAIVED = judge(
 const PLAN: PlanResult = {
   database: 'clinic',
   migrations: [
-    { ...INDEX, typeChanges: ['~ visits.seen_at: string -> Timestamp', '+ visits.ward: string'] },
-    { ...WAIVED, typeChanges: [] },
+    {
+      ...INDEX,
+      types: { breaking: ['~ visits.seen_at: string -> Timestamp'], services: ['providers'] },
+      typeChanges: ['~ visits.seen_at: string -> Timestamp', '+ visits.ward: string'],
+    },
+    { ...WAIVED, types: { breaking: [], services: [] }, typeChanges: [] },
   ],
   failure: {
     name: '008_fails',
@@ -134,8 +138,9 @@ describe('renderPlan', () => {
        reads and writes; rewrites it
      → public.wards (not on the target yet): reads it whole
   The types change:
-    ~ visits.seen_at: string -> Timestamp
+    ~ visits.seen_at: string -> Timestamp  ! breaks readers
     + visits.ward: string
+    services: providers
 
 007_waived  ! needs a look  without a transaction
   1. create index on visits (id)
@@ -181,7 +186,10 @@ clinic: 1 dangerous, 1 to look at, 1 fails. Nothing was applied.
       [],
       {},
     )
-    const text = renderPlan(VIEW, { ...NOTHING, migrations: [{ ...long, typeChanges: [] }] })
+    const text = renderPlan(VIEW, {
+      ...NOTHING,
+      migrations: [{ ...long, types: { breaking: [], services: [] }, typeChanges: [] }],
+    })
     expect(text).to.include('select 14;\n     … 25 more lines: see --json\n')
   })
 
@@ -245,11 +253,12 @@ alter table visits alter seen_at type timestamptz
 
 </details>
 
-<details><summary>Types: 2 changed</summary>
+<details><summary>Types: 2 changed, 1 breaks readers</summary>
 
 \`\`\`diff
-! visits.seen_at: string -> Timestamp
+! visits.seen_at: string -> Timestamp  ! breaks readers
 + visits.ward: string
+services: providers
 \`\`\`
 
 </details>
@@ -312,7 +321,10 @@ Write it right.
       [{ ...DANGER, message: '@team <b>*look*</b>' }],
       {},
     )
-    const text = renderPlanMarkdown({ ...NOTHING, migrations: [{ ...migration, typeChanges: [] }] })
+    const text = renderPlanMarkdown({
+      ...NOTHING,
+      migrations: [{ ...migration, types: { breaking: [], services: [] }, typeChanges: [] }],
+    })
     expect(text).to.include("````sql\nselect '```'\n````")
     expect(text).to.include('&#64;team &lt;b&gt;\\*look\\*&lt;/b&gt;')
   })

@@ -22,6 +22,10 @@ const COLOUR: View = { isColour: true, cwd: '/app' }
 const TYPES = {
   file: '/app/generated/db.ts',
   isWritten: true,
+  written: ['/app/generated/db.ts'],
+  removed: [],
+  breaking: ['- visits.notes: string'],
+  services: [],
   changes: ['+ visits.room: string | null', '- visits.notes: string'],
 }
 const APPLIED = [
@@ -134,7 +138,7 @@ describe('renderUp', () => {
 Applied 2 migrations in 1.5 s to app.
 Wrote generated/db.ts
   + visits.room: string | null
-  - visits.notes: string
+  - visits.notes: string  ! breaks readers
 `)
   })
 

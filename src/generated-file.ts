@@ -1,0 +1,6 @@
+/** A file below the folder for generated files. */
+export interface GeneratedFile {
+  /** Relative to that folder, with `/` between its parts. */
+  readonly path: string
+  readonly text: string
+}
