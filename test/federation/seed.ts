@@ -1,5 +1,13 @@
-import type { Insertable, Kysely, OnConflictBuilder, Transaction } from 'kysely'
-import type { DB } from '../../generated/db.ts'
+import type { Kysely, OnConflictBuilder, Transaction } from 'kysely'
+import type {
+  DB,
+  NewInstitution,
+  NewPatient,
+  NewProvider,
+  NewRecommendation,
+  NewRecommendationItem,
+  NewVisit,
+} from '../../generated/db.ts'
 import type { Config } from '../../src/config.ts'
 import { MigrationError } from '../../src/errors.ts'
 
@@ -12,7 +20,7 @@ const [ADA, BEN] = [demoId(11), demoId(12)]
 const [DORA, EMIL, FAY] = [demoId(21), demoId(22), demoId(23)]
 const [WALKING, CHECK_UP] = [demoId(41), demoId(42)]
 
-const INSTITUTIONS: readonly Insertable<DB['institutions']>[] = [
+const INSTITUTIONS: readonly NewInstitution[] = [
   {
     id: CLINIC,
     name: 'Example Clinic',
@@ -22,7 +30,7 @@ const INSTITUTIONS: readonly Insertable<DB['institutions']>[] = [
 ]
 
 /** NPIs begin with 1 or 2: nobody has these. */
-const PROVIDERS: readonly Insertable<DB['providers']>[] = [
+const PROVIDERS: readonly NewProvider[] = [
   {
     id: ADA,
     first_name: 'Ada',
@@ -41,7 +49,7 @@ const PROVIDERS: readonly Insertable<DB['providers']>[] = [
   },
 ]
 
-const PATIENTS: readonly Insertable<DB['patients']>[] = [
+const PATIENTS: readonly NewPatient[] = [
   {
     id: DORA,
     first_name: 'Dora',
@@ -71,7 +79,7 @@ const PATIENTS: readonly Insertable<DB['patients']>[] = [
   },
 ]
 
-const VISITS: readonly Insertable<DB['visits']>[] = [
+const VISITS: readonly NewVisit[] = [
   {
     id: demoId(31),
     patient_id: DORA,
@@ -105,7 +113,7 @@ const VISITS: readonly Insertable<DB['visits']>[] = [
   },
 ]
 
-const RECOMMENDATIONS: readonly Insertable<DB['recommendations']>[] = [
+const RECOMMENDATIONS: readonly NewRecommendation[] = [
   {
     id: WALKING,
     patient_id: DORA,
@@ -123,7 +131,7 @@ const RECOMMENDATIONS: readonly Insertable<DB['recommendations']>[] = [
   },
 ]
 
-const ITEMS: readonly Insertable<DB['recommendation_items']>[] = [
+const ITEMS: readonly NewRecommendationItem[] = [
   {
     id: demoId(51),
     recommendation_id: WALKING,

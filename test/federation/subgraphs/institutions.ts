@@ -1,22 +1,8 @@
 import type { Kysely } from 'kysely'
-import type { DB } from '../../../generated/db.ts'
+import { INSTITUTION_TYPES, type Institution } from '../../../generated/db.ts'
+import type { InstitutionsDB } from '../../../generated/services/institutions.ts'
 import { rowLoader } from '../loaders.ts'
 import type { Reference, Subgraph, SubgraphContext } from '../subgraph.ts'
-
-type InstitutionsDB = Pick<DB, 'institutions'>
-
-const INSTITUTION_TYPES = [
-  'HOSPITAL_SYSTEM',
-  'MEDICAL_CENTER',
-  'UNIVERSITY',
-  'RESEARCH_INSTITUTE',
-  'CLINIC_NETWORK',
-  'GOVERNMENT_AGENCY',
-  'hospital',
-  'facility',
-  'clinic',
-  'lab',
-] as const
 
 const typeDefs = `
   type Query {
@@ -57,7 +43,7 @@ type Context = SubgraphContext<InstitutionsDB, Loaders>
 
 interface NewInstitution {
   readonly name: string
-  readonly type?: (typeof INSTITUTION_TYPES)[number] | null
+  readonly type?: Institution['type']
   readonly services?: string[] | null
 }
 

@@ -1,11 +1,8 @@
 import type { Kysely } from 'kysely'
-import type { DB } from '../../../generated/db.ts'
+import { PATIENT_GENDERS, type Patient } from '../../../generated/db.ts'
+import type { PatientsDB } from '../../../generated/services/patients.ts'
 import { rowLoader } from '../loaders.ts'
 import type { Reference, Subgraph, SubgraphContext } from '../subgraph.ts'
-
-type PatientsDB = Pick<DB, 'patients' | 'patient_sessions'>
-
-const GENDERS = ['male', 'female', 'other', 'unknown'] as const
 
 const typeDefs = `
   type Query {
@@ -29,7 +26,7 @@ const typeDefs = `
     createdAt: DateTime!
   }
 
-  enum Gender { ${GENDERS.join(' ')} }
+  enum Gender { ${PATIENT_GENDERS.join(' ')} }
 
   input NewPatient {
     firstName: String!
@@ -69,7 +66,7 @@ interface NewPatient {
   readonly firstName: string
   readonly lastName: string
   readonly dateOfBirth: string
-  readonly gender?: (typeof GENDERS)[number] | null
+  readonly gender?: Patient['gender']
   readonly email?: string | null
   readonly medicalRecordNumber?: string | null
 }

@@ -1,30 +1,8 @@
 import type { Kysely } from 'kysely'
-import type { DB } from '../../../generated/db.ts'
+import { VISIT_STATUSES, VISIT_TYPES, type Visit } from '../../../generated/db.ts'
+import type { ProvidersDB } from '../../../generated/services/providers.ts'
 import { rowLoader, rowsLoader } from '../loaders.ts'
 import { type Reference, referTo, type Subgraph, type SubgraphContext } from '../subgraph.ts'
-
-type ProvidersDB = Pick<DB, 'providers' | 'visits'>
-
-const VISIT_STATUSES = [
-  'SCHEDULED',
-  'CHECKED_IN',
-  'IN_PROGRESS',
-  'COMPLETED',
-  'CANCELLED',
-  'NO_SHOW',
-] as const
-const VISIT_TYPES = [
-  'CONSULTATION',
-  'FOLLOW_UP',
-  'PROCEDURE',
-  'SURGERY',
-  'EMERGENCY',
-  'ROUTINE_CHECK',
-  'DIAGNOSTIC',
-  'THERAPY',
-] as const
-type VisitStatus = (typeof VISIT_STATUSES)[number]
-type VisitType = (typeof VISIT_TYPES)[number]
 
 const typeDefs = `
   type Query {
@@ -151,14 +129,14 @@ interface NewVisit {
   readonly patientId: string
   readonly providerId: string
   readonly hospitalId?: string | null
-  readonly type?: VisitType | null
+  readonly type?: Visit['type']
   readonly scheduledAt: Date
   readonly duration?: number | null
   readonly conditionCodes?: string[] | null
 }
 
 interface Status extends Reference {
-  readonly status: VisitStatus
+  readonly status: Visit['status']
 }
 
 const resolvers = {

@@ -1,31 +1,12 @@
 import { type Kysely, sql } from 'kysely'
-import type { DB } from '../../../generated/db.ts'
+import {
+  RECOMMENDATION_ITEM_EVIDENCE_LEVELS,
+  RECOMMENDATION_ITEM_TYPES,
+  type RecommendationItem,
+} from '../../../generated/db.ts'
+import type { RecommendationItemsDB } from '../../../generated/services/recommendation-items.ts'
 import { rowLoader, rowsLoader } from '../loaders.ts'
 import type { Reference, Subgraph, SubgraphContext } from '../subgraph.ts'
-
-type RecommendationItemsDB = Pick<DB, 'recommendation_items'>
-
-const RECOMMENDATION_ITEM_TYPES = [
-  'MEDICATION',
-  'LAB_TEST',
-  'IMAGING',
-  'PROCEDURE',
-  'FOLLOW_UP',
-  'LIFESTYLE',
-  'EDUCATION',
-  'SCREENING',
-  'VACCINATION',
-  'THERAPY',
-] as const
-const RECOMMENDATION_ITEM_EVIDENCE_LEVELS = [
-  'LEVEL_I',
-  'LEVEL_II',
-  'LEVEL_III',
-  'LEVEL_IV',
-  'LEVEL_V',
-  'EXPERT_OPINION',
-  'CONSENSUS',
-] as const
 
 const typeDefs = `
   type Query {
@@ -99,10 +80,10 @@ type Context = SubgraphContext<RecommendationItemsDB, Loaders>
 
 interface NewRecommendationItem {
   readonly recommendationId: string
-  readonly type?: (typeof RECOMMENDATION_ITEM_TYPES)[number] | null
+  readonly type?: RecommendationItem['type']
   readonly title: string
   readonly dosage?: string | null
-  readonly evidenceLevel?: (typeof RECOMMENDATION_ITEM_EVIDENCE_LEVELS)[number] | null
+  readonly evidenceLevel?: RecommendationItem['evidence_level']
 }
 
 const resolvers = {

@@ -1,12 +1,12 @@
 import type { Kysely } from 'kysely'
-import type { DB } from '../../../generated/db.ts'
+import {
+  RECOMMENDATION_PRIORITIES,
+  RECOMMENDATION_STATUSES,
+  type Recommendation,
+} from '../../../generated/db.ts'
+import type { RecommendationsDB } from '../../../generated/services/recommendations.ts'
 import { rowLoader, rowsLoader } from '../loaders.ts'
 import { type Reference, referTo, type Subgraph, type SubgraphContext } from '../subgraph.ts'
-
-type RecommendationsDB = Pick<DB, 'recommendations'>
-
-const RECOMMENDATION_PRIORITIES = ['LOW', 'MEDIUM', 'HIGH', 'URGENT'] as const
-const RECOMMENDATION_STATUSES = ['DRAFT', 'ACTIVE', 'COMPLETED', 'CANCELLED'] as const
 
 const typeDefs = `
   type Query {
@@ -84,7 +84,7 @@ interface NewRecommendation {
   readonly patientId: string
   readonly providerId?: string | null
   readonly title: string
-  readonly priority?: (typeof RECOMMENDATION_PRIORITIES)[number] | null
+  readonly priority?: Recommendation['priority'] | null
   readonly dueDate?: string | null
 }
 
