@@ -28,7 +28,7 @@ LOCK = $(shell if command -v flock >/dev/null; then echo flock package-lock.json
 NPM_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --fetch-retry-mintimeout=1000
 INSTALL_FAILED := { echo 'Could not install the dependencies. That takes node, npm, and the network or a warm npm cache; then run make again.' >&2; exit 1; }
 
-.PHONY: help migrate migrate-status migrate-clean migrate-rollback migrate-create migrate-plan migrate-verify schema-docs quick-start stop test test-faults check bench build
+.PHONY: help migrate migrate-status migrate-clean migrate-rollback migrate-create migrate-plan migrate-verify schema-docs quick-start stop federation seed test test-faults check bench build
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,12 @@ quick-start: $(PROGRAM) ## Start a database, migrate it, and say how to connect
 
 stop: $(PROGRAM) ## Stop what quick-start or the embedded default started; data stays
 	@node dist/main.cjs db stop $(ARGS)
+
+federation: $(PROGRAM) $(TOOLS) ## Start the example federation with demo data, until Ctrl-C; PORT=4000
+	@node --import=tsx test/federation/main.ts
+
+seed: $(PROGRAM) $(TOOLS) ## Write demo data into a database that holds nothing else
+	@node --import=tsx test/federation/main.ts seed
 
 test: $(PROGRAM) $(TOOLS) ## Run the tests; ARGS="--grep status" for some of them
 	@npm run --silent test -- $(ARGS)
