@@ -33,7 +33,7 @@ header { padding-top: 1.5rem; padding-bottom: 1rem; }
 header p { margin: 0.25rem 0 0; color: var(--soft); }
 search { position: sticky; top: 0; z-index: 1; display: block; background: var(--page); border-bottom: 1px solid var(--line); }
 form { max-width: 1760px; margin: 0 auto; padding: 0.6rem 1rem; display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; }
-.field { flex: 1 1 14rem; max-width: 34rem; display: flex; align-items: center; gap: 0.6rem; }
+.field { flex: 1 1 12rem; min-width: 0; max-width: 34rem; display: flex; align-items: center; gap: 0.6rem; }
 input[type=search] { flex: 1; min-width: 0; font: inherit; color: inherit; background: var(--card); border: 1px solid var(--soft); border-radius: 6px; padding: 0.35rem 0.7rem; }
 form label { font-weight: 600; }
 form .only { font-weight: 400; display: flex; gap: 0.4rem; align-items: center; }
@@ -108,6 +108,7 @@ thead th, .typed { white-space: nowrap; }
   th, td, th:last-child { border: 0; padding: 0.1rem 0; }
   .default, .holds { min-width: 0; }
   .typed { white-space: normal; }
+  code, th, td { overflow-wrap: anywhere; }
   td[data-label]::before { content: attr(data-label) " "; color: var(--soft); font-size: 0.82rem; }
   td.empty { display: none; }
   .rules { display: block; }
@@ -119,7 +120,7 @@ thead th, .typed { white-space: nowrap; }
   section { padding: 1.25rem; }
 }
 @media (min-width: 1100px) {
-  .layout { display: grid; grid-template-columns: 15rem minmax(0, 1fr); gap: 1.75rem; }
+  .layout { display: grid; grid-template-columns: 17rem minmax(0, 1fr); gap: 1.75rem; }
   nav { position: sticky; top: 3.6rem; align-self: start; max-height: calc(100vh - 4rem); overflow-y: auto; padding: 1rem 4px; }
   nav ul { display: block; }
   nav li { display: flex; align-items: baseline; }
