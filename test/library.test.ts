@@ -51,8 +51,11 @@ describe('the package', function () {
     expect(files.filter((name) => /\.[a-z]+$/.test(name)).sort()).to.include.members([
       'dist/db.js',
       'dist/generated/db.d.ts',
+      'dist/generated/read-only.d.ts',
+      'dist/generated/services/providers.d.ts',
       'dist/index.js',
       'dist/main.cjs',
+      'dist/services/providers.js',
       'dist/src/index.d.ts',
       'package.json',
     ])
@@ -80,7 +83,16 @@ describe('the package', function () {
     await write(
       'service.ts',
       `import { createFederationDb } from 'federation-migrate'
-import type { DB } from 'federation-migrate/db'
+import { type DB, type NewVisit, VISIT_STATUSES } from 'federation-migrate/db'
+import type { ProvidersDB } from 'federation-migrate/services/providers'
+
+const providers = createFederationDb<ProvidersDB>({ connectionString: process.env.DATABASE_URL })
+providers.selectFrom('patients').select('first_name')
+// @ts-expect-error patients belongs to another service
+providers.deleteFrom('patients').execute()
+const status: NewVisit['status'] = VISIT_STATUSES[0]
+// @ts-expect-error no CHECK allows it
+const wrong: NewVisit['status'] = 'LOST'
 
 const db = createFederationDb<DB>({ connectionString: process.env.DATABASE_URL, max: 2 })
 const patients = db.selectFrom('patients').select(['id', 'date_of_birth'])
@@ -89,7 +101,7 @@ const births: Promise<{ id: string; date_of_birth: string }[]> = patients.execut
 db.selectFrom('patients').select('birthday')
 // @ts-expect-error there is no such option: the types of pg come along
 createFederationDb<DB>({ connectionURL: 'postgres://localhost' })
-export { births }
+export { births, status, wrong }
 `,
     )
     // Once with the declarations of all packages checked: that takes its time.
@@ -118,18 +130,20 @@ export { births }
     await write(
       'service.mjs',
       `import { createFederationDb } from 'federation-migrate'
-import * as types from 'federation-migrate/db'
+import { PHI_COLUMNS, VISIT_STATUSES } from 'federation-migrate/db'
+import * as slice from 'federation-migrate/services/providers'
 import { sql } from 'kysely'
 
 const db = createFederationDb({ connectionString: process.env.DATABASE_URL })
 const { rows } = await sql\`select date '1956-03-25' as born, numeric '0.10' as amount\`.execute(db)
 await db.destroy()
-console.log(JSON.stringify({ rows, types: Object.keys(types) }))
+const values = [VISIT_STATUSES[0], PHI_COLUMNS.patients[0], Object.keys(slice)]
+console.log(JSON.stringify({ rows, values }))
 `,
     )
     expect(JSON.parse(await execute('node', 'service.mjs'))).to.deep.equal({
       rows: [{ born: '1956-03-25', amount: '0.10' }],
-      types: [],
+      values: ['SCHEDULED', 'address', []],
     })
   })
 })
