@@ -12,11 +12,12 @@ export function touchedTables(texts: readonly string[]): readonly string[] {
     if (!MAY_TOUCH.test(text)) continue
     for (const statement of text.includes(';') ? splitStatements(text) : [text]) {
       const words = firstTokens(statement)
-      const madeHere = nameAfter(words, MAKES)
+      const opening = `${words.join(' ').toLowerCase()} `
+      const madeHere = nameAfter(words, opening, MAKES)
       if (madeHere !== undefined) made.add(plainName(madeHere))
       if (isConcurrent(statement)) continue
       for (const pattern of CHANGES) {
-        const name = nameAfter(words, pattern)
+        const name = nameAfter(words, opening, pattern)
         if (name !== undefined && !made.has(plainName(name))) touched.set(plainName(name), name)
       }
     }
@@ -54,9 +55,9 @@ function firstTokens(statement: string): readonly string[] {
   return found
 }
 
-/** The name, with its schema where it has one, right after the words that the pattern matches. */
-function nameAfter(words: readonly string[], pattern: RegExp): string | undefined {
-  const match = pattern.exec(`${words.map((word) => word.toLowerCase()).join(' ')} `)
+/** The name, with its schema where it has one, right after what the pattern matches: `opening` is the words as one text. */
+function nameAfter(words: readonly string[], opening: string, pattern: RegExp): string | undefined {
+  const match = pattern.exec(opening)
   if (match === null) return undefined
   const start = match[0].trim().split(' ').length
   const [first, dot, second] = words.slice(start)
