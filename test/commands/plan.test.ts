@@ -110,6 +110,7 @@ describe('plan', () => {
       unindexedForeignKeys: [],
       unusedWaivers: [],
       typeChanges: ['+ rooms (1 column)', '+ visits.room: string | null'],
+      types: { breaking: [], services: [] },
     })
     expect(statements[0]).to.deep.include({
       sql: 'create index idx_visits_patient on visits (patient_id)',
