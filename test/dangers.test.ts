@@ -342,185 +342,188 @@ describe('findDangers', () => {
   })
 
   describe('finds', () => {
-    for (const [what, rules, ...statements] of [
+    for (const [what, rules, ...statements] of sample(
       [
-        'a column with an identity',
-        ['new-column-rewrites-table'],
-        'alter table visits add column number bigint generated always as identity',
-      ],
-      [
-        'a serial column',
-        ['new-column-rewrites-table', 'serial-column'],
-        'alter table visits add column number bigserial',
-      ],
-      [
-        'a stored generated column',
-        ['new-column-rewrites-table'],
-        'alter table visits add column hours integer generated always as (duration / 60) stored',
-      ],
-      [
-        'a shorter type',
-        ['type-change-rewrites-table'],
-        'alter table visits alter column status type varchar(15)',
-      ],
-      [
-        'a check that comes with a column',
-        ['check-scans-under-lock'],
-        'alter table visits add column room text check (length(room) < 20)',
-      ],
-      [
-        'a unique column',
-        ['unique-builds-index-under-lock'],
-        'alter table patients add column epic_id text unique',
-      ],
-      [
-        'a primary key',
-        ['unique-builds-index-under-lock'],
-        'alter table contacts add primary key (id)',
-      ],
-      [
-        'an index of a partitioned table',
-        ['create-index-blocks-writes'],
-        'create index on "public"."claims" using btree (lower(region)) where year > 2000',
-      ],
-      [
-        'a unique constraint of a partitioned table',
-        ['unique-builds-index-under-lock'],
-        'alter table claims add constraint claims_key unique (year, region, id) deferrable',
-      ],
-      [
-        'a primary key of a partitioned table, on a column that may be null',
-        ['unique-builds-index-under-lock'],
-        'alter table claims add primary key (year, region, id)',
-      ],
-      [
-        'a dropped index of a partitioned table',
-        ['drop-index-blocks-reads'],
-        'drop index claims_code',
-      ],
-      [
-        'a foreign key of a partitioned table',
-        ['foreign-key-blocks-writes', 'foreign-key-without-index'],
-        'alter table claims add constraint claims_patient foreign key (patient_id) references patients (id)',
-      ],
-      ['a dropped table', ['drop-breaks-running-code'], 'drop table bookings'],
-      [
-        'a renamed column',
-        ['rename-breaks-running-code'],
-        'alter table visits rename column notes to remarks',
-      ],
-      [
-        'what a function does',
-        ['blocks-while-it-works'],
-        'do $$ begin alter table visits alter column duration type bigint; end $$',
-      ],
-      [
-        'two ALTERs in one text',
-        ['check-scans-under-lock', 'set-not-null-scans-under-lock', 'repeated-scans'],
-        'alter table visits add check (duration > 0); alter table visits alter column type set not null',
-      ],
-      ['a policy', ['policy-locks-table'], 'create policy own on visits using (true)'],
-      [
-        'a dropped column that may be null, with its index',
-        ['drop-breaks-running-code'],
-        'alter table visits drop column status',
-      ],
-      ['a dropped schema', ['drop-breaks-running-code'], 'drop schema legacy cascade'],
-      ['an empty schema that is dropped', ['drop-breaks-running-code'], 'drop schema archive'],
-      [
-        'a table moved to another schema',
-        ['rename-breaks-running-code'],
-        'alter table bookings set schema archive',
-      ],
-      [
-        'a change of type by an expression',
-        ['type-change-rewrites-table'],
-        'alter table visits alter column duration type interval using make_interval(mins => duration)',
-      ],
-      [
-        'a partition by hash',
-        ['attach-partition-scans-under-lock'],
-        'alter table results attach partition results_1 for values with (modulus 2, remainder 1)',
-      ],
-      [
-        'a partition beside a default one that has rows',
-        ['attach-partition-scans-under-lock'],
-        "alter table orders attach partition orders_imaging for values in ('IMAGING')",
-      ],
-      [
-        'a default partition',
-        ['attach-partition-scans-under-lock'],
-        'alter table referrals attach partition referrals_rest default',
-      ],
-      [
-        'a partition detached beside a default one',
-        ['detach-partition-blocks-reads'],
-        'alter table orders detach partition orders_lab',
-      ],
-      [
-        'a change of rows that is not the same twice',
-        ['backfill-in-one-statement'],
-        'update visits set duration = duration * 2 where duration > 0',
-      ],
-      [
-        'a change of rows by those of another table',
-        ['backfill-in-one-statement'],
-        'with new_ones as (select * from patients) update visits v set notes = p.mrn from new_ones p where p.id = v.patient_id',
-      ],
-      [
-        'a delete by the rows of another table',
-        ['backfill-in-one-statement'],
-        'delete from visits using patients where patients.id = patient_id and mrn is null',
-      ],
-      [
-        'a dropped trigger and a dropped policy',
-        ['trigger-locks-table', 'policy-locks-table'],
-        'drop trigger bookings_touch on bookings',
-        'drop policy own_bookings on bookings',
-      ],
-      [
-        'a foreign key on a column with a default, if it is null',
-        ['foreign-key-blocks-writes', 'foreign-key-without-index'],
-        'alter table visits add column site_id uuid default null references institutions (id)',
-      ],
-      [
-        'a change of rows in WITH',
-        ['backfill-in-one-statement'],
-        "with filled as (update visits set priority = 'ROUTINE' returning 1) select count(*) from filled",
-      ],
-      [
-        'rows that are moved',
-        ['backfill-in-one-statement'],
-        'with moved as (delete from visits returning id, notes) insert into legacy.notes select * from moved',
-      ],
-      [
-        'a renamed schema',
-        ['rename-breaks-running-code'],
-        'alter schema legacy rename to "Modern"',
-      ],
-      [
-        'a view moved to another schema',
-        ['rename-breaks-running-code'],
-        'alter materialized view visit_counts set schema archive',
-      ],
-      ['a delete of all rows', ['backfill-in-one-statement'], 'delete from readings'],
-      [
-        'work after an exclusive lock',
-        ['work-under-lock', 'backfill-in-one-statement'],
-        'alter table visits add column channel text',
-        "update visits set type = 'OTHER'",
-      ],
-      [
-        'IF EXISTS',
-        ['drop-breaks-running-code', 'if-exists-hides-differences'],
-        'drop table if exists bookings',
-      ],
-      [
-        'what squawk knows beyond that',
-        ['ban-drop-not-null'],
-        'alter table visits alter column notes drop not null',
-      ],
-    ] as const) {
+        [
+          'a column with an identity',
+          ['new-column-rewrites-table'],
+          'alter table visits add column number bigint generated always as identity',
+        ],
+        [
+          'a serial column',
+          ['new-column-rewrites-table', 'serial-column'],
+          'alter table visits add column number bigserial',
+        ],
+        [
+          'a stored generated column',
+          ['new-column-rewrites-table'],
+          'alter table visits add column hours integer generated always as (duration / 60) stored',
+        ],
+        [
+          'a shorter type',
+          ['type-change-rewrites-table'],
+          'alter table visits alter column status type varchar(15)',
+        ],
+        [
+          'a check that comes with a column',
+          ['check-scans-under-lock'],
+          'alter table visits add column room text check (length(room) < 20)',
+        ],
+        [
+          'a unique column',
+          ['unique-builds-index-under-lock'],
+          'alter table patients add column epic_id text unique',
+        ],
+        [
+          'a primary key',
+          ['unique-builds-index-under-lock'],
+          'alter table contacts add primary key (id)',
+        ],
+        [
+          'an index of a partitioned table',
+          ['create-index-blocks-writes'],
+          'create index on "public"."claims" using btree (lower(region)) where year > 2000',
+        ],
+        [
+          'a unique constraint of a partitioned table',
+          ['unique-builds-index-under-lock'],
+          'alter table claims add constraint claims_key unique (year, region, id) deferrable',
+        ],
+        [
+          'a primary key of a partitioned table, on a column that may be null',
+          ['unique-builds-index-under-lock'],
+          'alter table claims add primary key (year, region, id)',
+        ],
+        [
+          'a dropped index of a partitioned table',
+          ['drop-index-blocks-reads'],
+          'drop index claims_code',
+        ],
+        [
+          'a foreign key of a partitioned table',
+          ['foreign-key-blocks-writes', 'foreign-key-without-index'],
+          'alter table claims add constraint claims_patient foreign key (patient_id) references patients (id)',
+        ],
+        ['a dropped table', ['drop-breaks-running-code'], 'drop table bookings'],
+        [
+          'a renamed column',
+          ['rename-breaks-running-code'],
+          'alter table visits rename column notes to remarks',
+        ],
+        [
+          'what a function does',
+          ['blocks-while-it-works'],
+          'do $$ begin alter table visits alter column duration type bigint; end $$',
+        ],
+        [
+          'two ALTERs in one text',
+          ['check-scans-under-lock', 'set-not-null-scans-under-lock', 'repeated-scans'],
+          'alter table visits add check (duration > 0); alter table visits alter column type set not null',
+        ],
+        ['a policy', ['policy-locks-table'], 'create policy own on visits using (true)'],
+        [
+          'a dropped column that may be null, with its index',
+          ['drop-breaks-running-code'],
+          'alter table visits drop column status',
+        ],
+        ['a dropped schema', ['drop-breaks-running-code'], 'drop schema legacy cascade'],
+        ['an empty schema that is dropped', ['drop-breaks-running-code'], 'drop schema archive'],
+        [
+          'a table moved to another schema',
+          ['rename-breaks-running-code'],
+          'alter table bookings set schema archive',
+        ],
+        [
+          'a change of type by an expression',
+          ['type-change-rewrites-table'],
+          'alter table visits alter column duration type interval using make_interval(mins => duration)',
+        ],
+        [
+          'a partition by hash',
+          ['attach-partition-scans-under-lock'],
+          'alter table results attach partition results_1 for values with (modulus 2, remainder 1)',
+        ],
+        [
+          'a partition beside a default one that has rows',
+          ['attach-partition-scans-under-lock'],
+          "alter table orders attach partition orders_imaging for values in ('IMAGING')",
+        ],
+        [
+          'a default partition',
+          ['attach-partition-scans-under-lock'],
+          'alter table referrals attach partition referrals_rest default',
+        ],
+        [
+          'a partition detached beside a default one',
+          ['detach-partition-blocks-reads'],
+          'alter table orders detach partition orders_lab',
+        ],
+        [
+          'a change of rows that is not the same twice',
+          ['backfill-in-one-statement'],
+          'update visits set duration = duration * 2 where duration > 0',
+        ],
+        [
+          'a change of rows by those of another table',
+          ['backfill-in-one-statement'],
+          'with new_ones as (select * from patients) update visits v set notes = p.mrn from new_ones p where p.id = v.patient_id',
+        ],
+        [
+          'a delete by the rows of another table',
+          ['backfill-in-one-statement'],
+          'delete from visits using patients where patients.id = patient_id and mrn is null',
+        ],
+        [
+          'a dropped trigger and a dropped policy',
+          ['trigger-locks-table', 'policy-locks-table'],
+          'drop trigger bookings_touch on bookings',
+          'drop policy own_bookings on bookings',
+        ],
+        [
+          'a foreign key on a column with a default, if it is null',
+          ['foreign-key-blocks-writes', 'foreign-key-without-index'],
+          'alter table visits add column site_id uuid default null references institutions (id)',
+        ],
+        [
+          'a change of rows in WITH',
+          ['backfill-in-one-statement'],
+          "with filled as (update visits set priority = 'ROUTINE' returning 1) select count(*) from filled",
+        ],
+        [
+          'rows that are moved',
+          ['backfill-in-one-statement'],
+          'with moved as (delete from visits returning id, notes) insert into legacy.notes select * from moved',
+        ],
+        [
+          'a renamed schema',
+          ['rename-breaks-running-code'],
+          'alter schema legacy rename to "Modern"',
+        ],
+        [
+          'a view moved to another schema',
+          ['rename-breaks-running-code'],
+          'alter materialized view visit_counts set schema archive',
+        ],
+        ['a delete of all rows', ['backfill-in-one-statement'], 'delete from readings'],
+        [
+          'work after an exclusive lock',
+          ['work-under-lock', 'backfill-in-one-statement'],
+          'alter table visits add column channel text',
+          "update visits set type = 'OTHER'",
+        ],
+        [
+          'IF EXISTS',
+          ['drop-breaks-running-code', 'if-exists-hides-differences'],
+          'drop table if exists bookings',
+        ],
+        [
+          'what squawk knows beyond that',
+          ['ban-drop-not-null'],
+          'alter table visits alter column notes drop not null',
+        ],
+      ] as const,
+      16,
+    )) {
       it(what, async () => {
         const found = await dangersOf(...statements)
         expect([...new Set(found.map(({ rule }) => rule))]).to.have.members(rules)
