@@ -24,7 +24,7 @@ const LAYERS = [
       lock-retry measure migration-plan migration-session migrator monitor own-transaction parse-sql proof
       proof-with-rows row-search run-migration sample-rows sample-tables schema-objects scratch scratch-roles scratch-run
       services-file session-settings source-location squawk statement-preview statement-scope table-look table-sizes
-      touch-warning types-generator view-definition without-transaction`,
+      touch-warning types-generator types-serializer view-definition without-transaction`,
     siblings: true,
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },
