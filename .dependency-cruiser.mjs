@@ -25,7 +25,7 @@ const LAYERS = [
       migration-session migrator monitor own-transaction parse-sql proof proof-with-rows row-search
       run-migration sample-rows sample-tables schema-docs/queries schema-docs/read-document schema-objects
       scratch scratch-marks scratch-run services-file session-settings source-location squawk
-      statement-preview statement-scope table-look table-sizes touch-warning types-generator
+      statement-preview statement-scope table-look table-sizes touch-warning types-generator types-serializer
       view-definition without-transaction`,
     siblings: true,
   },

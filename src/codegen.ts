@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { access, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Database } from './database.ts'
-import type { GeneratedFile } from './generated-file.ts'
+import { type GeneratedFile, TYPES_FILE } from './generated-file.ts'
 import { listSliceFiles, readFiles, readText, removeFile, replaceFile } from './generated-folder.ts'
 import { FIRST_USER_OID } from './schema-objects.ts'
 import { loadServices, readServicesText, type ServicesPlace } from './services-file.ts'
@@ -93,7 +93,7 @@ interface Comparison {
 
 async function compareFiles(database: Database, location: TypesLocation): Promise<Comparison> {
   const { generatedDir } = location
-  const { generateFiles, TYPES_FILE } = await import('./generated-files.ts')
+  const { generateFiles } = await import('./generated-files.ts')
   const after = await generateFiles(database, await loadServices(location.services))
   const paths = new Set(after.map(({ path }) => path))
   const there = await readFiles(generatedDir, [...paths])

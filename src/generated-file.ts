@@ -4,3 +4,6 @@ export interface GeneratedFile {
   readonly path: string
   readonly text: string
 }
+
+/** The path of the generated types. */
+export const TYPES_FILE = 'db.ts'

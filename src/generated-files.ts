@@ -1,12 +1,9 @@
 import type { Database } from './database.ts'
-import type { GeneratedFile } from './generated-file.ts'
+import { type GeneratedFile, TYPES_FILE } from './generated-file.ts'
 import { OWN_TABLES } from './migration.ts'
 import type { Services } from './ownership.ts'
 import { sliceFiles } from './slice-files.ts'
 import { generateTypes, type SchemaTypes } from './types-generator.ts'
-
-/** The generated types' name in the folder for generated files. */
-export const TYPES_FILE = 'db.ts'
 
 /** What generators make their files from. */
 interface GeneratorInput {
@@ -21,8 +18,8 @@ type Generator = (
 ) => readonly GeneratedFile[] | Promise<readonly GeneratedFile[]>
 
 /**
- * Whoever makes generated files, in order. One whose files come and go tells `isStale` in codegen.ts
- * by what it knows its own; what a file is made from belongs into the fingerprint there.
+ * Whoever makes generated files, in order. What one reads of the catalog belongs into the fingerprint in
+ * codegen.ts; files that come and go, as slices do, have to be found again by generated-folder.ts.
  */
 const GENERATORS: readonly Generator[] = [
   ({ types }) => [{ path: TYPES_FILE, text: types.text }],

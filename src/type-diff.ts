@@ -1,10 +1,13 @@
-import type { GeneratedFile } from './generated-file.ts'
+import { type GeneratedFile, TYPES_FILE } from './generated-file.ts'
 
 /** How generated files change, in words. */
 export interface TypeDiff {
   /** One line for each change: see `diffTypes`. */
   readonly changes: readonly string[]
-  /** Those of them after which code that reads may not compile: see `isBreaking`. */
+  /**
+   * Those of them that break readers: a table or column is gone, or a column gives what it did not before
+   * (NULL, another type, a further value of a CHECK or enum).
+   */
   readonly breaking: readonly string[]
   /** The services in whose slice something is another than before, sorted. */
   readonly services: readonly string[]
@@ -111,10 +114,7 @@ function diffColumns(
   })
 }
 
-/**
- * True where a column of the one type gave no value of a kind that it gives as the other: NULL, a value that a
- * CHECK or enum did not allow, another type. What only writers notice breaks no reader.
- */
+/** True where a column gives, as the new type, what it never gave as the old one. */
 function isBreaking(
   before: string,
   after: string,
@@ -168,7 +168,7 @@ function countColumns(columns: ReadonlyMap<string, string> | undefined): string 
 }
 
 function parseFiles(files: readonly GeneratedFile[]): GeneratedTypes {
-  return parseTypes(files.find(({ path }) => path === 'db.ts')?.text ?? '')
+  return parseTypes(files.find(({ path }) => path === TYPES_FILE)?.text ?? '')
 }
 
 /** A slice of a service: its text, and the tables in it. */

@@ -267,6 +267,21 @@ const SCHEMA = [
   `create table parts (at date not null) partition by range (at)`,
   `create table parts_2026 partition of parts for values from ('2026-01-01') to ('2027-01-01')`,
   `create table migration_history (id integer)`,
+  `create table status (id integer)`,
+  `create table statuses (
+     kind text not null check (kind in ('b', 'a')),
+     level smallint check (level = 1 or level in (2, 3)),
+     maybe varchar(9) default 'x' check (maybe is null or maybe = 'x'),
+     both_of text check (both_of in ('a', 'b', 'c')) check (both_of in ('d', 'c', 'b') and length(both_of) = 1),
+     quoted text check (quoted in (E'it''s "\\\\"')),
+     old text not null, older text check (older in ('a', 'b')),
+     free text check (free in ('a') or length(free) > 3), lower_case text check (lower(lower_case) in ('a')),
+     padded char(2) check (padded in ('a')), word citext check (word in ('a')),
+     fixed text generated always as ('a') stored check (fixed in ('a')))`,
+  `alter table statuses add constraint old_check check (old in ('a')) not valid`,
+  `alter table statuses add constraint older_check check (older in ('b', 'c')) not valid`,
+  `comment on column statuses.kind is '[PHI] a kind'`,
+  `comment on column statuses.level is 'no [PHI]'`,
 ]
 
 async function compile(project: TestProject): Promise<string> {
@@ -318,7 +333,7 @@ describe('generated types', () => {
       'check.ts',
       `import type { Insertable, Kysely, Selectable } from 'kysely'
 import type { IPostgresInterval } from 'postgres-interval'
-import type { Circle, DB, JsonValue, Point, Severity } from './generated/db.ts'
+import type { Circle, DB, JsonValue, NewStatusRow2, Note, PHI_COLUMNS, Point, RecentRow, Severity, STATUS_KINDS, StatusRow, StatusRow2 } from './generated/db.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type Expect<T extends true> = T
@@ -328,7 +343,6 @@ ${columns.join('\n')}
 type Span = Expect<Equal<Row['span'], IPostgresInterval | null>>
 type Spans = Expect<Equal<Row['spans'], IPostgresInterval[] | null>>
 
-type Note = Selectable<DB['notes']>
 type Read = Expect<Equal<Note, {
   always: number; by_default: number; number: number; given: string; doubled: string | null
   doc: JsonValue; docs: JsonValue[] | null; optional: JsonValue; at: Date
@@ -349,6 +363,21 @@ type Alike = Expect<Equal<
   [Selectable<DB['visit_notes']>, Selectable<DB['visitNotes']>, Selectable<DB['VisitNotes']>],
   [{ id: number | null }, { name: string | null }, { flag: boolean | null }]
 >>
+
+type Limited = Expect<Equal<Selectable<DB['statuses']>, {
+  kind: 'b' | 'a'; level: 1 | 2 | 3 | null; maybe: 'x' | null; both_of: 'b' | 'c' | null
+  quoted: 'it\\'s "\\\\"' | null; old: string; older: 'a' | 'b' | null; free: string | null; lower_case: string | null
+  padded: string | null; word: string | null; fixed: 'a' | null
+}>>
+type LimitedNew = Expect<Equal<
+  Pick<NewStatusRow2, 'kind' | 'old' | 'older' | 'maybe'>,
+  { kind: 'b' | 'a'; old: 'a'; older?: 'b' | null; maybe?: 'x' | null }
+>>
+type Rows = Expect<Equal<[StatusRow, StatusRow2, Note, RecentRow], [
+  Selectable<DB['status']>, Selectable<DB['statuses']>, Selectable<DB['notes']>, Selectable<DB['recent']>,
+]>>
+type Kinds = Expect<Equal<typeof STATUS_KINDS, readonly ['b', 'a']>>
+type Phi = Expect<Equal<(typeof PHI_COLUMNS)['statuses' | 'notes'], readonly ['kind'] | readonly []>>
 
 export async function write(db: Kysely<DB>): Promise<void> {
   const note = { given: 'x', doc: {} }

@@ -10,7 +10,7 @@ import { runOwnTransaction } from '../own-transaction.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { type CleanPlan, countObjects, executeClean, planClean } from '../schema-objects.ts'
 import { applyLocked, runFailure, writeTypesAfter } from './apply.ts'
-import { typesLocation } from './types-location.ts'
+import { requireUsableServices, typesLocation } from './types-location.ts'
 
 /** What `clean` did. */
 export interface CleanResult {
@@ -35,6 +35,7 @@ export async function clean(
 ): Promise<CleanResult> {
   const { config, report } = context
   const question = confirmation(context)
+  if (options.isCodegenWanted) await requireUsableServices(context)
   const folder = await readMigrationFolder(config.migrationsDir)
   const { loaded, problems } = await inspectMigrations(folder.files)
   if (folder.problems.length + problems.length > 0) {

@@ -12,7 +12,7 @@ import { planRollback, type RollbackScope } from '../plan.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import { compareHistory } from '../state.ts'
 import { runFailure, runSettings, writeTypesAfter } from './apply.ts'
-import { typesLocation } from './types-location.ts'
+import { requireUsableServices, typesLocation } from './types-location.ts'
 
 /** How to roll back. */
 export interface RollbackOptions {
@@ -39,6 +39,7 @@ export async function rollback(
   const { config, report } = context
   return withDatabase(config, report, { createIfMissing: false }, async (database) => {
     const files = await readMigrationFiles(config.migrationsDir)
+    if (options.isCodegenWanted) await requireUsableServices(context)
     return interruptible(context, async (running) => {
       const run = await withLock(database, running, () =>
         rollBack(running, database, files, options.scope),

@@ -7,7 +7,7 @@ import type { History } from '../migration.ts'
 import type { MigrationRun } from '../migrator.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import type { Clearance } from './clearance.ts'
-import { typesLocation } from './types-location.ts'
+import { requireUsableServices, typesLocation } from './types-location.ts'
 
 /** How to apply migrations. */
 export interface UpOptions {
@@ -29,7 +29,8 @@ export interface UpResult {
 /**
  * Applies what is pending, in order, and makes the generated types match.
  * In production what is pending is measured first.
- * Throws `invalid_migration`, `history_mismatch`, `refused`, `locked`, `migration_failed`, `codegen_failed`.
+ * Throws `invalid_migration`, `history_mismatch`, `refused`, `locked`, `migration_failed`, `codegen_failed`,
+ * `usage` where the services file is not usable.
  */
 export async function up(context: Context, options: UpOptions): Promise<UpResult> {
   const { config, report } = context
@@ -51,6 +52,7 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
         return clearForProduction(running, database, { folder, history, pending, reason })
       }
       const apply = async (): Promise<MigrationRun> => {
+        if (options.isCodegenWanted) await requireUsableServices(context)
         const clearance = config.isProduction ? await clear() : undefined
         return applyPending(running, database, folder, options.to, pending, clearance)
       }

@@ -228,6 +228,16 @@ Wrote generated/services/patients.ts
       expect(stderr).to.include('- this is no list of services')
     })
 
+    it('finds it unusable before it applies, rolls back or drops anything', async () => {
+      await project.write('src/services.ts', 'export const services = 1 satisfies Services')
+      await project.write('migrations/002_beds.ts', tableMigration('beds'))
+      const env = { DATABASE_URL: database.url, CONFIRM: database.name }
+      for (const command of ['up', 'rollback', 'clean']) {
+        expect((await project.run([command], env)).exitCode, command).to.equal(2)
+      }
+      expect((await run('status')).stdout).to.match(/1 applied, 1 pending/)
+    })
+
     it('refuses a file that can’t be used, with what to do', async () => {
       for (const [text, problem] of [
         ['export const services = { Care: [] } satisfies Services', 'it exports no services'],

@@ -669,6 +669,39 @@ describe('verify', () => {
     })
   })
 
+  describe('services', () => {
+    it('own each table once, where a file says who owns what', async () => {
+      await apply()
+      expect(await findings('--no-target', '--no-codegen')).to.be.empty
+      await project.write(
+        'src/services.ts',
+        `export const services = { care: ['visits', 'beds'], wards: ['visits'] } satisfies Services`,
+      )
+      const { exitCode, stdout } = await verify(['--no-target', '--no-codegen'])
+      expect(exitCode).to.equal(4)
+      expect(stdout).to.match(
+        /^✗ no service owns the table \w+\n {2}Name each table under its service in src\/services\.ts\.\n/,
+      )
+      expect(stdout).to.include(`✗ care and wards both own the table visits
+  Leave a table to one service in src/services.ts.
+✗ care owns the table beds, which the migrations don’t make
+  Take it out of src/services.ts, or make it in a migration.
+`)
+      const found = await findings('--no-target')
+      expect(found.map(({ kind, message }) => `${kind}: ${message}`)).to.include.members([
+        'services: care and wards both own the table visits',
+        'types: generated/services/care.ts is not there',
+      ])
+      await run(['up', '--services', 'src/services.ts'])
+      await project.remove('src/services.ts')
+      expect((await findings('--no-target')).map(({ message }) => message)).to.deep.equal([
+        'generated/read-only.ts is the slice of no service any more',
+        'generated/services/care.ts is the slice of no service any more',
+        'generated/services/wards.ts is the slice of no service any more',
+      ])
+    })
+  })
+
   describe('scratch server', () => {
     it('is named where something is wrong with it', async () => {
       const away = await verify([], {

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { diffTypes } from '../../src/type-diff.ts'
+import { diffGenerated, diffTypes } from '../../src/type-diff.ts'
 
 /** What codegen writes for a schema with names of every kind. */
 const GENERATED = `/**
@@ -156,5 +156,67 @@ describe('diffTypes', () => {
       '~ visits.mood',
       '~ Mood',
     ])
+  })
+})
+
+describe('diffGenerated', () => {
+  const breaking = (from: string, to: string): readonly string[] =>
+    diffGenerated(
+      [{ path: 'db.ts', text: GENERATED }],
+      [{ path: 'db.ts', text: changed(from, to) }],
+    ).breaking
+
+  it('marks what breaks readers', () => {
+    for (const [from, to] of [
+      ['  born: string;\n', ''],
+      ['  "app.things": AppThings;\n', ''],
+      ['born: string;', 'born: string | null;'],
+      ['born: string;', 'born: Timestamp;'],
+      ['born: string;', 'born: ColumnType<string | null, string, string>;'],
+      ['at: Generated<Timestamp | null>', 'at: string | null'],
+      ['mood: Generated<Mood>', 'mood: string'],
+      ['"ok" | "sad"', '"ok" | "so | so"'],
+    ] as const) {
+      expect(breaking(from, to), `${from} -> ${to}`).to.have.length(1)
+    }
+  })
+
+  it('leaves alone what only writers notice, or nobody', () => {
+    for (const [from, to] of [
+      ['born: string;', 'born: Generated<string>;'],
+      ['born: string;', 'born: Mood;'],
+      ['born: string;', 'born: ColumnType<string, Mood, Mood>;'],
+      ['at: Generated<Timestamp | null>', 'at: Timestamp'],
+      ['id: Int8 | null;', 'id: Int8;'],
+      ['  mood:', '  hospital_id: string | null;\n  mood:'],
+      ['"ok" | "sad"', '"sad"'],
+      ['Date, Date | string, Date | string', 'Date, Date, Date'],
+    ] as const) {
+      expect(breaking(from, to), `${from} -> ${to}`).to.be.empty
+    }
+  })
+
+  it('names the services whose slice has the table, or is another', () => {
+    const slice = (service: string, ...tables: readonly string[]) => ({
+      path: `services/${service}.ts`,
+      text: `export interface ADB {\n${tables.map((table) => `  ${table}: DB["x"];\n`).join('')}}\n`,
+    })
+    const files = [
+      { path: 'db.ts', text: GENERATED },
+      slice('a', 'visits'),
+      slice('b', '"app.things"'),
+      slice('c'),
+    ]
+    const services = (...after: typeof files): readonly string[] =>
+      diffGenerated(files, after).services
+    const [, a, b, c] = files
+    const born = { path: 'db.ts', text: changed('born: string', 'born: number') }
+    const mood = { path: 'db.ts', text: changed('"ok" |', '') }
+    const things = { path: 'db.ts', text: changed('  "app.things": AppThings;\n', '') }
+    expect(services(...files)).to.be.empty
+    expect(services(born, a!, b!, c!)).to.deep.equal(['a'])
+    expect(services(mood, a!, b!, c!)).to.deep.equal(['a'])
+    expect(services(things, a!, slice('b'), c!)).to.deep.equal(['b'])
+    expect(services(files[0]!, a!, b!, slice('d'))).to.deep.equal(['c', 'd'])
   })
 })
