@@ -5,7 +5,7 @@ import {
   IdentifierNode,
   PostgresDialect,
   UnionExpressionNode,
-} from 'kysely-codegen'
+} from './kysely-codegen.ts'
 import { readCatalogFacts } from './catalog-facts.ts'
 import type { Database } from './database.ts'
 import { createKysely } from './dialect.ts'

@@ -16,7 +16,7 @@ import {
   TemplateNode,
   TypeScriptSerializer,
   UnionExpressionNode,
-} from 'kysely-codegen'
+} from './kysely-codegen.ts'
 import type { CatalogFacts } from './catalog-facts.ts'
 import type { CheckValue } from './check-values.ts'
 import type { OwnableTable } from './ownership.ts'

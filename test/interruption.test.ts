@@ -117,23 +117,47 @@ describe('a migration without a transaction that is cut short', () => {
     )
   }
 
-  beforeEach(async () => {
+  let files: Readonly<Record<string, string>> = {}
+  let template: TestDatabase | undefined
+
+  const open = async (): Promise<void> => {
     ;[project, database] = await Promise.all([
-      createTestProject({ 'migrations/001_a.ts': tableMigration('a') }),
-      createTestDatabase(),
+      createTestProject({ 'migrations/001_a.ts': tableMigration('a'), ...files }),
+      createTestDatabase(template?.name),
     ])
-  })
+  }
+  /** Each test of the group begins with these files, and with a copy of what was done once. */
+  const beginAfter = (withFiles: typeof files, interrupt: () => Promise<void>): void => {
+    before(async () => {
+      files = withFiles
+      await open()
+      await succeed(up('--to', '001_a'))
+      await interrupt()
+      await project.dispose()
+      template = database
+    })
+    after(async () => {
+      await template?.drop()
+      template = undefined
+      files = {}
+    })
+  }
+
+  beforeEach(open)
   afterEach(() => Promise.all([project.dispose(), database.drop()]))
 
   describe('by kill -9 in CREATE INDEX CONCURRENTLY', () => {
-    beforeEach(async () => {
-      await succeed(up())
-      await write('002_b', loose([CREATE_INDEX], ['drop index concurrently a_id']))
-      await write('003_c', tableMigration('c'))
-      await killWhileBuilding('up')
-      expect(await indexes()).to.eql(['a_id invalid'])
-      expect(await applied()).to.eql(['001_a'])
-    })
+    beginAfter(
+      {
+        'migrations/002_b.ts': loose([CREATE_INDEX], ['drop index concurrently a_id']),
+        'migrations/003_c.ts': tableMigration('c'),
+      },
+      async () => {
+        await killWhileBuilding('up')
+        expect(await indexes()).to.eql(['a_id invalid'])
+        expect(await applied()).to.eql(['001_a'])
+      },
+    )
 
     it('is shown by status, with what to do', async () => {
       await fixTimes()
@@ -580,14 +604,18 @@ Hint: It was interrupted before: undo by hand what it did then, or write those s
   })
 
   describe('on its way down', () => {
-    beforeEach(async () => {
-      await write(
-        '002_b',
-        loose(['create table b (id integer)'], [CREATE_INDEX, 'drop table b', 'drop index a_id']),
-      )
-      await succeed(up())
-      await killWhileBuilding('rollback')
-    })
+    beginAfter(
+      {
+        'migrations/002_b.ts': loose(
+          ['create table b (id integer)'],
+          [CREATE_INDEX, 'drop table b', 'drop index a_id'],
+        ),
+      },
+      async () => {
+        await succeed(up())
+        await killWhileBuilding('rollback')
+      },
+    )
 
     it('is shown by status, and keeps up from going on', async () => {
       await fixTimes()
