@@ -130,7 +130,8 @@ describe('one runner at a time', () => {
         DATABASE_URL: database.url,
         CONFIRM: database.name,
       })
-      await database.until(`select from pg_locks where not granted`)
+      await database.until(`select from pg_locks join pg_database d on d.oid = database
+        where not granted and datname = current_database()`)
       await write('002_b', tableMigration('b'))
       const applying = spawnUp()
       await database.until(`select from pg_stat_activity where query like '%pg_locks%'

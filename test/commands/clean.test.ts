@@ -264,14 +264,14 @@ Hint: To drop all its data: CONFIRM=${database.name} make migrate-clean
     try {
       await reader.query('begin; select from patients')
       const { exitCode, stdout, stderr } = await clean(
-        ...['--lock-timeout', '0.3', '--lock-retries', '1'],
+        ...['--lock-timeout', '1', '--lock-retries', '1'],
       )
       expect({ exitCode, stdout }).to.eql({ exitCode: 1, stdout: '' })
       expect(stderr).to.match(
-        /^ {2}the drop … \d+ m?s: got no lock \(try 1 of 2\), next try in \d+ ms; blocked by pid \d+ \(postgres, night-shift, .*ACCESS SHARE on public\.patients/m,
+        /^ {2}the drop … [\d.]+ m?s: got no lock \(try 1 of 2\), next try in \d+ ms; blocked by pid \d+ \(postgres, night-shift, .*ACCESS SHARE on public\.patients/m,
       )
       expect(stderr).to.match(
-        /^Error: the drop: could not get a lock within 0\.3 s, tried 2 times in \d s\n {2}SQLSTATE 55P03\n {2}blocked by pid \d+ \(postgres, night-shift, .*\n {2}rolled back: nothing was dropped\nHint: /m,
+        /^Error: the drop: could not get a lock within 1 s, tried 2 times in \d s\n {2}SQLSTATE 55P03\n {2}blocked by pid \d+ \(postgres, night-shift, .*\n {2}rolled back: nothing was dropped\nHint: /m,
       )
     } finally {
       await reader.end()

@@ -16,7 +16,7 @@ export function sample<Value>(all: readonly Value[], count: number): readonly Va
 }
 
 /** A test at full size only. */
-export function itAtFullSize(title: string, test: () => Promise<void>): void {
+export function itAtFullSize(title: string, test: Mocha.AsyncFunc): void {
   // Looked up now: each test file that a process of mocha's runs has an `it` of its own.
   sized(it.skip, it)(title, test)
 }
