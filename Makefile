@@ -77,7 +77,7 @@ test-faults: $(PROGRAM) $(TOOLS) ## Kill, cut and fill up at full size, for some
 	@npm run --silent test:faults -- $(ARGS)
 
 check: $(PROGRAM) $(TOOLS) ## Check types, lint, layers, dead code, format, and the migrations by themselves
-	@npm run --silent check && node dist/main.cjs verify --no-target
+	@npm run --silent check && node dist/main.cjs verify --no-target --with-data
 
 bench: $(PROGRAM) $(TOOLS) ## Measure the program against a bare connection
 	@npm run --silent bench -- $(ARGS)

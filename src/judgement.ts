@@ -1,5 +1,5 @@
 import type { Danger, DangerLevel, MeasuredMigration, MeasuredStatement } from './measurement.ts'
-import type { Waivers } from './migration.ts'
+import { NEEDS_EMPTY_TABLES, type Waivers } from './migration.ts'
 
 /** How much care something needs, all in all. */
 export type Level = 'fine' | DangerLevel
@@ -49,7 +49,7 @@ export function judge(
     level: worst(statements.map(({ level }) => level)),
     statements,
     unusedWaivers: [...reasons.keys()].filter(
-      (rule) => !dangers.some((danger) => danger.rule === rule),
+      (rule) => rule !== NEEDS_EMPTY_TABLES && !dangers.some((danger) => danger.rule === rule),
     ),
   }
 }

@@ -21,12 +21,15 @@ export interface MigrationModule {
   readonly lockTimeoutMs: number | undefined
   /** How long each of its statements may take, 0 for no limit; undefined: as the role's settings say. */
   readonly statementTimeoutMs: number | undefined
-  /** The rules of `plan` that it breaks knowingly, each with the reason. */
+  /** The rules of `plan` and `verify` that it breaks knowingly, each with the reason. */
   readonly waive: Waivers
 }
 
 /** Reasons by the rule that they waive. */
 export type Waivers = Readonly<Record<string, string>>
+
+/** The one rule that `verify --with-data` holds migrations to: they can be applied, and undone, where there are rows. */
+export const NEEDS_EMPTY_TABLES = 'needs-empty-tables'
 
 /** What a migration's `config` may hold. */
 export type MigrationConfig = Pick<

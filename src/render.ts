@@ -64,15 +64,16 @@ export function renderClean(view: View, result: CleanResult): string {
 
 /** What `verify` found, what is alike with its remedy once, or that all is well. */
 export function renderVerify(view: View, result: VerifyResult): string {
-  const { database, findings, proved, irreversible, types, unchecked } = result
-  const undone = irreversible.map(({ name, reason }) =>
-    styled(view, 'dim', `  ${name} can’t be undone: ${reason}`),
-  )
+  const { database, findings, proved, irreversible, needEmptyTables, types, unchecked } = result
+  const excused = [
+    ...irreversible.map(({ name, reason }) => `${name} can’t be undone: ${reason}`),
+    ...needEmptyTables.map(({ name, reason }) => `${name} was not tried with rows: ${reason}`),
+  ].map((line) => styled(view, 'dim', `  ${line}`))
   const proof = `${countNamed(proved, 'migration')} applied, undone and applied again`
   if (findings.length === 0) {
     const target = database === undefined ? '' : `; ${database} is what they make`
     const fresh = types === 'fresh' ? '; the types are fresh' : ''
-    return lines(styled(view, 'green', `All is well: ${proof}${target}${fresh}.`), ...undone)
+    return lines(styled(view, 'green', `All is well: ${proof}${target}${fresh}.`), ...excused)
   }
   const byRemedy = new Map<string, Finding[]>()
   for (const finding of findings) {
@@ -88,7 +89,7 @@ export function renderVerify(view: View, result: VerifyResult): string {
   ])
   const missed = unchecked.length === 0 ? '' : `; not looked at: ${unchecked.join(', ')}`
   const count = styled(view, 'red', countNamed(findings.length, 'finding'))
-  return lines(...found, '', `${count}; ${proof}${missed}.`, ...undone)
+  return lines(...found, '', `${count}; ${proof}${missed}.`, ...excused)
 }
 
 /** What `repair` did. */

@@ -17,7 +17,7 @@ import {
 } from '../findings.ts'
 import { readHistory, readOrigin } from '../history.ts'
 import { isLockHeld } from '../lock.ts'
-import { type History, type MigrationFile, OWN_TABLES } from '../migration.ts'
+import { type History, type MigrationFile, NEEDS_EMPTY_TABLES, OWN_TABLES } from '../migration.ts'
 import { ownershipProblems } from '../ownership.ts'
 import { type Proof, proveMigrations, replayMigrations } from '../proof.ts'
 import { type ProofsWithRows, proveWithRows } from '../proof-with-rows.ts'
@@ -46,8 +46,8 @@ export interface VerifyOptions {
   readonly isDataWanted: boolean
 }
 
-/** A migration that can’t be undone, and why. */
-export interface Irreversible {
+/** A migration that something is not asked of, and why. */
+export interface Excused {
   readonly name: string
   readonly reason: string
 }
@@ -60,7 +60,10 @@ export interface VerifyResult {
   readonly findings: readonly Finding[]
   /** How many migrations were applied, undone and applied again, and came to the same each time. */
   readonly proved: number
-  readonly irreversible: readonly Irreversible[]
+  /** Those that can’t be undone. */
+  readonly irreversible: readonly Excused[]
+  /** Those that are not tried with rows, by a waiver. */
+  readonly needEmptyTables: readonly Excused[]
   readonly types: 'fresh' | 'stale' | 'unchecked'
   /** What could not be looked at, because of what was found. */
   readonly unchecked: readonly string[]
@@ -107,6 +110,7 @@ export async function verify(context: Context, options: VerifyOptions): Promise<
       irreversible: proofs.flatMap(({ name, irreversible: reason }) =>
         reason === undefined ? [] : [{ name, reason }],
       ),
+      needEmptyTables: replayed.needEmptyTables,
       types: replayed.types,
       unchecked: replayed.unchecked,
     }
@@ -205,6 +209,7 @@ interface ReplayFacts extends VerifyOptions {
 interface Replayed {
   readonly findings: readonly Finding[]
   readonly proofs: readonly Proof[]
+  readonly needEmptyTables: readonly Excused[]
   readonly types: VerifyResult['types']
   readonly unchecked: readonly string[]
 }
@@ -245,6 +250,7 @@ async function replay(
         ...(end?.ownership ?? []).map(asFinding('services')),
       ],
       proofs,
+      needEmptyTables: withRows.excused,
       types: !isTypesSeen ? 'unchecked' : stale.length === 0 ? 'fresh' : 'stale',
       unchecked: [
         ...(untried === 0 ? [] : [untried === 1 ? '1 migration' : `${untried} migrations`]),
@@ -256,21 +262,36 @@ async function replay(
   })
 }
 
-const NOTHING_TRIED: ProofsWithRows = { proofs: [], unfilled: new Map() }
+interface TriedWithRows extends ProofsWithRows {
+  readonly excused: readonly Excused[]
+}
 
-/** Those that are sound without rows; not those that are applied, which have met the rows of the target. */
+const NOTHING_TRIED: TriedWithRows = { proofs: [], unfilled: new Map(), excused: [] }
+
+/**
+ * Those that are sound without rows and don’t waive the rule; not those that are applied, which have met
+ * the rows of the target.
+ */
 async function tryWithRows(
   context: RunContext,
   server: ScratchServer,
   loaded: readonly LoadedMigration[],
   proofs: readonly Proof[],
   target: Target | undefined,
-): Promise<ProofsWithRows> {
+): Promise<TriedWithRows> {
   const { report } = context
   const applied = new Set(target?.history.applied.map(({ name }) => name))
   const repeatable = proofs.filter(({ catalog }) => catalog !== undefined)
-  const wanted = repeatable.filter(({ name, flaw }) => flaw === undefined && !applied.has(name))
-  return proveWithRows(
+  const sound = repeatable.filter(({ name, flaw }) => flaw === undefined && !applied.has(name))
+  const reasons = new Map(
+    loaded.map(({ file, module }) => [file.name, module.waive[NEEDS_EMPTY_TABLES]]),
+  )
+  const excused = sound.flatMap(({ name }) => {
+    const reason = reasons.get(name)
+    return reason === undefined ? [] : [{ name, reason }]
+  })
+  const wanted = sound.filter(({ name }) => reasons.get(name) === undefined)
+  const tried = await proveWithRows(
     context,
     server,
     loaded.slice(0, repeatable.length),
@@ -281,6 +302,7 @@ async function tryWithRows(
   ).finally(() => {
     report({ type: 'proving-ended' })
   })
+  return { ...tried, excused }
 }
 
 /** The live schema against what its applied migrations make; undefined where that is not known. */

@@ -113,6 +113,25 @@ describe('verify --with-data', () => {
     ).to.eql([])
   })
 
+  it('does not try what says that it needs empty tables, and says so', async () => {
+    const waiver = `export const config = { waive: { 'needs-empty-tables': 'nobody is admitted yet' } }\n`
+    await project.write(
+      'migrations/002_next.ts',
+      migrationSource(
+        send(['alter table patients add column born date not null']),
+        send(['alter table patients drop born']),
+      ) + waiver,
+    )
+    const { exitCode, stdout, stderr } = await project.run(
+      ['verify', '--with-data', '--no-target', '--no-codegen', '--quiet'],
+      { SCRATCH_DATABASE_URL: serverUrl() },
+    )
+    expect(exitCode, stderr).to.equal(0)
+    expect(stdout).to.equal(
+      'All is well: 2 migrations applied, undone and applied again.\n  002_next was not tried with rows: nobody is admitted yet\n',
+    )
+  })
+
   it('leaves out what the target has applied, and says nothing of rows unless it is asked', async () => {
     const up = 'alter table patients add column born date not null'
     await project.write(

@@ -223,6 +223,7 @@ describe('renderVerify', () => {
     findings: [],
     proved: 1,
     irreversible: [{ name: '002_b', reason: 'rows are gone' }],
+    needEmptyTables: [],
     types: 'fresh',
     unchecked: [],
   } as const
