@@ -55,7 +55,9 @@ export interface ScratchServer {
 const NAME_PREFIX = 'federation_migrate_scratch_'
 const MAINTENANCE_DATABASE = 'postgres'
 /** Whoever made one that is older than this, without a session in it, was killed. */
-const ABANDONED_AFTER_MS = 60 * 60 * 1000
+const ABANDONED_AFTER_MS = 5 * 60 * 1000
+/** A role shows nobody who is still to use it: whoever made one that is older than this has ended. */
+const OBJECTS_ABANDONED_AFTER_MS = 60 * 60 * 1000
 /** Another run may drop a role before this one has used it. */
 const ROLE_TRIES = 3
 
@@ -276,13 +278,13 @@ async function dropAbandoned(maintenance: Database): Promise<void> {
       where starts_with(datname, $1) and not exists (select from pg_stat_activity a where a.datid = d.oid)`,
     [NAME_PREFIX],
   )
-  const oldest = Date.now() - ABANDONED_AFTER_MS
+  const now = Date.now()
   for (const { name } of rows) {
-    if (parseInt(name.slice(NAME_PREFIX.length), 10) < oldest) {
+    if (parseInt(name.slice(NAME_PREFIX.length), 10) < now - ABANDONED_AFTER_MS) {
       await drop(maintenance, name).catch(() => undefined)
     }
   }
-  await dropMarked(maintenance, oldest)
+  await dropMarked(maintenance, now - OBJECTS_ABANDONED_AFTER_MS)
 }
 
 const keyOf = ({ kind, name }: ServerObject): string => `${kind} ${name}`
