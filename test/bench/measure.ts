@@ -37,6 +37,13 @@ export async function measurePair(
   return [summarise(runsOfA.slice(1)), summarise(runsOfB.slice(1))]
 }
 
+/** Runs it alone; the first run is not counted. */
+export async function measureAlone(command: Command, count: number): Promise<Measurement> {
+  const runs: Run[] = []
+  for (let i = 0; i <= count; i++) runs.push(await runOnce(command))
+  return summarise(runs.slice(1))
+}
+
 interface Run {
   readonly durationMs: number
   readonly peakBytes: number | undefined

@@ -1,9 +1,12 @@
 /** As many migrations as asked for, by path in the project: each a table, every tenth a change to the one before it. */
-export function generateMigrations(count: number): Readonly<Record<string, string>> {
+export function generateMigrations(
+  count: number,
+  folder = 'migrations',
+): Readonly<Record<string, string>> {
   const numbers = Array.from({ length: count }, (_, i) => i + 1)
   return Object.fromEntries(
     numbers.map((number) => [
-      `migrations/${String(number).padStart(4, '0')}_bench.ts`,
+      `${folder}/${String(number).padStart(4, '0')}_bench.ts`,
       number % 10 === 0 ? alterTable(`visits_${number - 1}`) : createTable(number),
     ]),
   )

@@ -11,7 +11,7 @@ import { queryUrl } from '../support/database.ts'
 import { BARE_ENVIRONMENT, REPOSITORY } from '../support/program.ts'
 import { createTestProject } from '../support/project.ts'
 import { BARE_APPLY, BARE_QUERY } from './bare.ts'
-import { type Command, measurePair, runOnce } from './measure.ts'
+import { type Command, measureAlone, measurePair, runOnce } from './measure.ts'
 import { generateMigrations } from './migrations.ts'
 import { renderTable, type Row } from './table.ts'
 
@@ -20,11 +20,16 @@ const { values: flags } = parseArgs({
 })
 /** How many migrations the large project has; the small one has this repository's own. */
 const SIZE = flags.quick ? 100 : 1000
+/** As many as `verify` is to be done with in a minute. */
+const MEDIUM_SIZE = SIZE / 5
 const RUNS = Number(flags.runs ?? (flags.quick ? 5 : 20))
 /** Applying takes seconds, so that fewer runs are as certain. */
 const APPLY_RUNS = Math.ceil(RUNS / 8)
 
-const project = await createTestProject(generateMigrations(SIZE))
+const project = await createTestProject({
+  ...generateMigrations(SIZE),
+  ...generateMigrations(MEDIUM_SIZE, 'medium/migrations'),
+})
 try {
   // Lets the server's own account in, where this runs as root.
   await chmod(project.root, 0o755)
@@ -43,13 +48,17 @@ async function measureAll(root: string, url: string): Promise<readonly Row[]> {
     await writeFile(file, text)
     return file
   }
+  const folders: Readonly<Record<string, string>> = {
+    small: REPOSITORY,
+    medium: join(root, 'medium'),
+  }
   const program = (database: string, ...args: readonly string[]): Command => ({
     args: [join(REPOSITORY, 'dist/main.cjs'), ...args],
     cwd: root,
     env: {
       ...BARE_ENVIRONMENT,
       DB_NAME: database,
-      MIGRATIONS_DIR: join(database === 'small' ? REPOSITORY : root, 'migrations'),
+      MIGRATIONS_DIR: join(folders[database] ?? root, 'migrations'),
       GENERATED_DIR: join(root, 'generated', database),
     },
   })
@@ -67,8 +76,11 @@ async function measureAll(root: string, url: string): Promise<readonly Row[]> {
     },
   })
 
-  process.stderr.write(`Preparing databases with 5 and ${SIZE} applied migrations …\n`)
+  process.stderr.write(
+    `Preparing databases with 5, ${MEDIUM_SIZE} and ${SIZE} applied migrations …\n`,
+  )
   await runOnce(program('small', 'up'))
+  await runOnce(program('medium', 'up'))
   await runOnce(program('large', 'up'))
   const history = await queryUrl<{ statements: string[] }>(
     `${url}/large`,
@@ -84,11 +96,11 @@ async function measureAll(root: string, url: string): Promise<readonly Row[]> {
     title: string,
     runs: number,
     commands: readonly [program: Command, bare: Command],
-    maxRatio: number,
+    max: number,
   ): Promise<void> => {
     process.stderr.write(`${title} …\n`)
     const [ofProgram, ofBare] = await measurePair(...commands, runs)
-    rows.push({ title, program: ofProgram, bare: ofBare, maxRatio })
+    rows.push({ title, program: ofProgram, bare: ofBare, max })
   }
   await measure('up, 5 applied', RUNS, [program('small', 'up'), bare('small', query)], 1.2)
   await measure(`up, ${SIZE} applied`, RUNS, [program('large', 'up'), bare('large', query)], 1.5)
@@ -107,5 +119,14 @@ async function measureAll(root: string, url: string): Promise<readonly Row[]> {
     ],
     1.3,
   )
+
+  const verify = async (database: string, count: number, runs: number, max: number) => {
+    const title = `verify, ${count} migrations`
+    process.stderr.write(`${title} …\n`)
+    const ofProgram = await measureAlone(program(database, 'verify'), runs)
+    rows.push({ title, program: ofProgram, bare: undefined, max })
+  }
+  await verify('small', 5, Math.ceil(RUNS / 2), 3)
+  await verify('medium', MEDIUM_SIZE, 1, 60)
   return rows
 }

@@ -4,9 +4,10 @@ import type { Measurement } from './measure.ts'
 export interface Row {
   readonly title: string
   readonly program: Measurement
-  readonly bare: Measurement
-  /** How many times the bare process's time it may take. */
-  readonly maxRatio: number
+  /** What does the least that has to be done; undefined where there is no such thing. */
+  readonly bare: Measurement | undefined
+  /** How many times the bare process's time it may take, or without one how many seconds. */
+  readonly max: number
 }
 
 /** What a process may have in memory at most. */
@@ -24,14 +25,14 @@ export function renderTable(rows: readonly Row[]): string {
   return lines.map((line) => `${line.join('   ')}\n`).join('')
 }
 
-function rowCells({ title, program, bare, maxRatio }: Row): readonly string[] {
+function rowCells({ title, program, bare, max }: Row): readonly string[] {
   const { peakBytes } = program
   return [
     title,
     milliseconds(program),
-    milliseconds(bare),
-    (program.medianMs / bare.medianMs).toFixed(2),
-    `≤ ${maxRatio}`,
+    bare === undefined ? '' : milliseconds(bare),
+    bare === undefined ? '' : (program.medianMs / bare.medianMs).toFixed(2),
+    bare === undefined ? `≤ ${max} s` : `≤ ${max}`,
     peakBytes === undefined ? 'n/a' : `${Math.round(peakBytes / 1e6)} MB`,
     `< ${MAX_MEGABYTES} MB`,
   ]
