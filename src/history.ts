@@ -129,13 +129,16 @@ export async function readStatements(database: Database, name: string): Promise<
 export interface RecordedMigration {
   readonly name: string
   readonly statements: readonly string[]
+  /** False where they are not what its file sends: none was recorded, or the file was accepted otherwise. */
+  readonly isWhole: boolean
 }
 
 /** All applied migrations with their statements, in order; none where there is no history. */
 export async function readRecords(database: Database): Promise<readonly RecordedMigration[]> {
   if (!(await hasHistory(database))) return []
   const { rows } = await database.client.query<RecordedMigration>(
-    `select name, statements from ${historyTableName(database)}`,
+    `select name, statements, statements <> '{}' and not jsonb_path_exists(repairs, '$[*].toChecksum') as "isWhole"
+       from ${historyTableName(database)}`,
   )
   const numberOf = ({ name }: RecordedMigration): number => migrationNumber(name) ?? 0
   return rows.sort((a, b) => numberOf(a) - numberOf(b))

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { renderSchemaMarkdown } from '../src/schema-docs/markdown.ts'
 import { renderSchemaPage } from '../src/schema-docs/page.ts'
 import { schemaDocument } from '../src/schema-docs/read-document.ts'
+import { readSentStatements } from '../src/sent-statements.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { expectSoundPage } from './support/html.ts'
 import { openTestDatabase } from './support/open-database.ts'
@@ -19,7 +20,8 @@ describe('schema documentation', () => {
   const owners = new Map([['visits', 'providers']])
   const read = (of = database) =>
     openTestDatabase(of, async (open) => {
-      const document = await schemaDocument(open, owners)
+      const records = await readSentStatements(open, join(project.root, 'migrations'))
+      const document = await schemaDocument(open, owners, records)
       return {
         document,
         markdown: renderSchemaMarkdown(document),

@@ -1,6 +1,7 @@
 import { compareText, SETTINGS, settingsFor } from '../catalog.ts'
 import type { Database } from '../database.ts'
-import { readRecords, type RecordedMigration } from '../history.ts'
+import type { RecordedMigration } from '../history.ts'
+import type { Owners } from '../ownership.ts'
 import { parseStatements } from '../parse-sql.ts'
 import {
   type ColumnKey,
@@ -24,22 +25,17 @@ import {
 } from './queries.ts'
 import { readableCheck, readableDefault, shortType } from './readable-sql.ts'
 
-/** The service that owns each table, by the table's name in the document. */
-export type Owners = ReadonlyMap<string, string>
-
 /**
  * Reads what there is to say of the schema: all tables of users and what is read like them, but for this
  * tool's own. Equal schemas with equal histories give equal documents, whichever version of PostgreSQL
- * (14 to 18) they are on, whoever owns them, and in whichever order things were made. `history` is what
- * was applied, by default what the database's own history has recorded. Takes about as long as reading the
- * types; not for a run with nothing to do.
+ * (14 to 18) they are on, whoever owns them, and in whichever order things were made. `records` is what
+ * was applied. Takes about as long as reading the types; not for a run with nothing to do.
  */
 export async function schemaDocument(
   database: Database,
   owners: Owners,
-  history?: readonly RecordedMigration[],
+  records: readonly RecordedMigration[],
 ): Promise<SchemaDocument> {
-  const records = history ?? (await readRecords(database))
   const rows = await readRows(database)
   const facts: Facts = {
     rows,
