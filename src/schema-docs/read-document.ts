@@ -23,7 +23,7 @@ import {
   type TableRow,
   type TriggerRow,
 } from './queries.ts'
-import { readableCheck, readableDefault, shortType } from './readable-sql.ts'
+import { readableCheck, readableDefault, readableExpression, shortType } from './readable-sql.ts'
 
 /**
  * Reads what there is to say of the schema: all tables of users and what is read like them, but for this
@@ -212,7 +212,7 @@ function checkOf({ name, definition }: ConstraintRow): DocumentedRule {
 
 /** A B-tree is what is meant where nothing else is said. */
 function indexOf({ name, definition, isUnique }: IndexRow): DocumentedIndex {
-  return { name, definition: definition.replace(/^btree /, ''), isUnique }
+  return { name, definition: readableExpression(definition.replace(/^btree /, '')), isUnique }
 }
 
 function triggerOf({ name, definition }: TriggerRow): DocumentedRule {
