@@ -1,5 +1,5 @@
 import type { Database } from './database.ts'
-import { hasHistory, historyTableName } from './history.ts'
+import { hasRecords, historyTableName } from './history.ts'
 import { FIRST_USER_OID } from './schema-objects.ts'
 
 /**
@@ -9,7 +9,7 @@ import { FIRST_USER_OID } from './schema-objects.ts'
  * longer. The times in the history tell servers apart that gave the same numbers.
  */
 export async function readFingerprint(database: Database): Promise<string> {
-  const history = (await hasHistory(database))
+  const history = (await hasRecords(database))
     ? rows({ table: historyTableName(database), key: 'name, "timestamp"' })
     : `''`
   const { rows: found } = await database.client.query<{ fingerprint: string }>(

@@ -133,9 +133,19 @@ export interface RecordedMigration {
   readonly isWhole: boolean
 }
 
+/** True where there is a history with statements in it, and not somebody else's table of that name. */
+export async function hasRecords(database: Database): Promise<boolean> {
+  const { rows } = await database.client.query<{ exists: boolean }>(
+    `select count(*) = 4 as exists from pg_attribute
+      where attrelid = to_regclass($1) and attname in ('name', 'timestamp', 'statements', 'repairs')`,
+    [historyTableName(database)],
+  )
+  return rows[0]?.exists === true
+}
+
 /** All applied migrations with their statements, in order; none where there is no history. */
 export async function readRecords(database: Database): Promise<readonly RecordedMigration[]> {
-  if (!(await hasHistory(database))) return []
+  if (!(await hasRecords(database))) return []
   const { rows } = await database.client.query<RecordedMigration>(
     `select name, statements, statements <> '{}' and not jsonb_path_exists(repairs, '$[*].toChecksum') as "isWhole"
        from ${historyTableName(database)}`,
