@@ -149,10 +149,16 @@ describe('schema documentation', () => {
     }
   })
 
-  it('is written by the command, which prints where', async () => {
+  it('is written by the command, with the owning services, which prints where', async () => {
+    await project.write(
+      'src/services.ts',
+      `export const services = { scheduling: ['visits'] } satisfies Services`,
+    )
     const { exitCode, stdout } = await project.run(['docs'], { DATABASE_URL: database.url })
     expect([exitCode, stdout]).to.eql([0, `${join(project.root, 'generated/schema.html')}\n`])
-    expectSoundPage(await project.read('generated/schema.html'))
+    const page = await project.read('generated/schema.html')
+    expectSoundPage(page)
+    expect(page).to.match(/service <[^>]+>scheduling</)
     await project.write('file', '')
     const refused = await project.run(['docs', '--out', join(project.root, 'file')], {
       DATABASE_URL: database.url,
