@@ -4,7 +4,7 @@ import { FIRST_USER_OID } from './schema-objects.ts'
 
 /**
  * A digest of everything in the database that generated files are made from: cheap (one pass over the
- * catalogs, 40 ms for a thousand tables of ten columns), and equal only while nothing of it changes.
+ * catalogs, 45 ms for a thousand tables of ten columns), and equal only while nothing of it changes.
  * A row counts by its key and by the transaction that wrote it (`xmin`), not by what it holds: reading that takes
  * longer. The times in the history tell servers apart that gave the same numbers.
  */
