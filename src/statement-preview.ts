@@ -39,7 +39,7 @@ export async function statementsOf(
  * backfill may be a loop that only rows can end.
  * Undefined where that does not get it to its end, as with a migration that depends on what it reads.
  */
-export async function previewStatements(
+async function previewStatements(
   { module }: LoadedMigration,
   limit: number,
 ): Promise<readonly string[] | undefined> {
