@@ -20,11 +20,11 @@ const LAYERS = [
     files: `
       attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-facts
       catalog-queries changed-file codegen column-parsers compile contents dangers database dialect docker
-      embedded/[^/]+ failure federation-db files findings folder generated-files generated-folder git
+      embedded/[^/]+ failure federation-db files findings fingerprint folder generated-files generated-folder git
       held-statement history index-targets kysely-codegen leftover-indexes lock lock-retry measure migration-plan
       migration-session migrator monitor no-typescript own-transaction parse-sql proof proof-with-rows row-search
       run-migration sample-rows sample-tables schema-docs/queries schema-docs/read-document schema-objects
-      scratch scratch-marks scratch-run services-file session-settings source-location squawk
+      scratch scratch-marks scratch-run sent-statements services-file session-settings source-location squawk
       statement-preview statement-scope table-look table-sizes touch-warning types-generator types-serializer
       view-definition without-transaction`,
     siblings: true,

@@ -1,8 +1,7 @@
-import { loadMigrations } from './compile.ts'
 import type { Database } from './database.ts'
 import { readStatements } from './history.ts'
 import type { MigrationFile } from './migration.ts'
-import { previewStatements } from './statement-preview.ts'
+import { statementsOf } from './statement-preview.ts'
 
 /** What a change to an applied file comes to. */
 export type ChangeKind = 'text' | 'statements' | 'unknown'
@@ -16,23 +15,10 @@ export async function explainChange(database: Database, file: MigrationFile): Pr
   const recorded = await readStatements(database, file.name)
   if (recorded.length === 0) return 'unknown'
   // One more than was recorded is enough to tell.
-  const now = await statementsNow(file, recorded.length + 1)
+  const now = await statementsOf(file, recorded.length + 1)
   if (now === undefined) return 'unknown'
   if (now.length === recorded.length && now.every((sql, i) => sql === recorded[i])) return 'text'
   // A loop that only rows can end: how often it goes round says nothing about the file.
   const isLooping = now.length > recorded.length && now.at(-1) === now.at(-2)
   return isLooping ? 'unknown' : 'statements'
-}
-
-async function statementsNow(
-  file: MigrationFile,
-  limit: number,
-): Promise<readonly string[] | undefined> {
-  try {
-    const [loaded] = await loadMigrations([file])
-    if (loaded === undefined || loaded.packages.some((name) => name !== 'kysely')) return undefined
-    return await previewStatements(loaded, limit)
-  } catch {
-    return undefined
-  }
 }

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { access, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Database } from './database.ts'
+import { readFingerprint } from './fingerprint.ts'
 import { type GeneratedFile, TYPES_FILE } from './generated-file.ts'
 import { listSliceFiles, readFiles, readText, removeFile, replaceFile } from './generated-folder.ts'
-import { FIRST_USER_OID } from './schema-objects.ts'
 import { loadServices, readServicesText, type ServicesPlace } from './services-file.ts'
 import { diffGenerated, type TypeDiff } from './type-diff.ts'
 
@@ -23,6 +23,7 @@ export interface TypesResult extends TypeDiff {
 export interface TypesLocation {
   readonly root: string
   readonly generatedDir: string
+  readonly migrationsDir: string
   readonly services: ServicesPlace
   readonly toolVersion: string
 }
@@ -92,9 +93,9 @@ interface Comparison {
 }
 
 async function compareFiles(database: Database, location: TypesLocation): Promise<Comparison> {
-  const { generatedDir } = location
+  const { generatedDir, migrationsDir } = location
   const { generateFiles } = await import('./generated-files.ts')
-  const after = await generateFiles(database, await loadServices(location.services))
+  const after = await generateFiles(database, await loadServices(location.services), migrationsDir)
   const paths = new Set(after.map(({ path }) => path))
   const there = await readFiles(generatedDir, [...paths])
   const removed = (await listSliceFiles(generatedDir)).filter(({ path }) => !paths.has(path))
@@ -106,15 +107,6 @@ async function compareFiles(database: Database, location: TypesLocation): Promis
     removed,
     file: join(generatedDir, TYPES_FILE),
   }
-}
-
-/**
- * A digest of everything in the catalog that the types are made from: cheap (one pass over the
- * columns, 15 ms for a thousand tables of ten), and equal only while nothing of it changes.
- */
-export async function readFingerprint(database: Database): Promise<string> {
-  const { rows } = await database.client.query<{ fingerprint: string }>(FINGERPRINT_QUERY)
-  return `${database.schema} ${rows[0]?.fingerprint ?? ''}`
 }
 
 /**
@@ -134,24 +126,6 @@ export async function isKnownFresh(location: TypesLocation, fingerprint: string)
     contentDigest(files) === fresh.content && slices.every(({ path }) => fresh.paths.includes(path))
   )
 }
-
-const FINGERPRINT_QUERY = `
-  select concat_ws(' ', current_setting('server_version_num'), current_database(),
-    (select sum(hash_record_extended((oid, relname, relnamespace, relkind, relispartition), 0))
-       from pg_class where oid >= ${FIRST_USER_OID} and relkind in ('r', 'p', 'v', 'm', 'f')),
-    (select sum(hash_record_extended(
-              (attrelid, attname, atttypid, attnotnull, atthasdef, attidentity, attgenerated, attisdropped, attcollation), 0))
-       from pg_attribute where attrelid >= ${FIRST_USER_OID} and attnum > 0),
-    (select sum(hash_record_extended((objoid, objsubid, description), 0))
-       from pg_description where objoid >= ${FIRST_USER_OID} and classoid = 'pg_class'::regclass),
-    (select sum(hash_record_extended((oid, typname, typnamespace, typbasetype), 0))
-       from pg_type where oid >= ${FIRST_USER_OID} and typtype in ('d', 'e')),
-    (select sum(hash_record_extended((enumtypid, enumlabel), 0)) from pg_enum),
-    (select sum(hash_record_extended((oid, nspname), 0))
-       from pg_namespace where oid >= ${FIRST_USER_OID}),
-    (select sum(hash_record_extended((oid, conname, conrelid, confrelid, convalidated, connoinherit, conbin::text), 0))
-       from pg_constraint where conrelid >= ${FIRST_USER_OID} and contype in ('c', 'f'))
-  ) as fingerprint`
 
 /** How many fresh states are remembered: developers switch between branches and databases. */
 const REMEMBERED = 50

@@ -15,7 +15,7 @@ const LAST_TIME = 8.64e15
  * How pg reads column values so that they are what the generated types say. Against pg's defaults:
  * `date` is a 'YYYY-MM-DD' string, since a birth date has no time zone and a Date at local midnight
  * moves to the day before elsewhere; `numeric[]` keeps its digits, as `numeric` does; an infinite
- * timestamp is the first or last Date that there is, not a number.
+ * timestamp is the first or last Date that there is, not a number, and so is one after the last Date.
  */
 export const columnParsers: pg.CustomTypesConfig = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') => {
@@ -46,7 +46,11 @@ function asDates(parse: Parse): Parse {
   return (text) => (parse(text) as unknown[]).map(finite)
 }
 
-/** pg reads an infinite timestamp as an infinite number. */
+/**
+ * pg reads an infinite timestamp as an infinite number, and one that no Date can hold as an invalid Date:
+ * PostgreSQL’s end in the year 294276, those of JavaScript in 275760. Their beginnings are the other way round.
+ */
 function finite(time: unknown): unknown {
-  return typeof time === 'number' ? new Date(Math.sign(time) * LAST_TIME) : time
+  if (typeof time === 'number') return new Date(Math.sign(time) * LAST_TIME)
+  return time instanceof Date && Number.isNaN(time.getTime()) ? new Date(LAST_TIME) : time
 }

@@ -68,13 +68,13 @@ const LOCK_FLAGS: readonly Flag[] = [
 export const COMMON_FLAGS: readonly Flag[] = [
   { name: 'database-url', value: 'URL', help: 'postgres://user:password@host:port/database' },
   { name: 'migrations-dir', value: 'DIR', help: 'folder of the migrations (migrations)' },
-  { name: 'out', value: 'DIR', help: 'folder of the generated types (generated)' },
+  { name: 'out', value: 'DIR', help: 'folder of the generated files (generated)' },
   {
     name: 'services',
     value: 'FILE',
     help: 'which service owns which tables (src/services.ts)',
   },
-  { name: 'no-codegen', help: 'leave the generated types alone' },
+  { name: 'no-codegen', help: 'leave the generated files alone' },
   { name: 'json', help: 'one JSON document on stdout, failures included' },
   { name: 'quiet', help: 'no progress on stderr' },
   { name: 'help', help: 'show this help' },
@@ -268,7 +268,7 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'codegen',
     positionals: [],
-    summary: 'regenerate the types from the database as it is',
+    summary: 'regenerate the types and schema.md from the database as it is',
     flags: [],
     run: async (context, { switches }) => {
       if (switches.has('no-codegen')) {
@@ -286,7 +286,7 @@ export const COMMANDS: readonly Command[] = [
     positionals: [],
     summary: 'write a page that shows the schema: a diagram, every table and column, a search',
     description:
-      'Writes schema.html into the folder of the generated types (--out), from the database as it is, and\nprints its path. The page loads nothing from anywhere: it can be opened, mailed or served as it is.',
+      'Writes schema.html into the folder of the generated files (--out), from the database as it is, and\nprints its path. The page loads nothing from anywhere: it can be opened, mailed or served as it is.',
     flags: [],
     run: async (context) => {
       const { docs } = await import('./commands/docs.ts')

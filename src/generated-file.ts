@@ -7,3 +7,6 @@ export interface GeneratedFile {
 
 /** The path of the generated types. */
 export const TYPES_FILE = 'db.ts'
+
+/** The path of the schema's documentation. */
+export const SCHEMA_FILE = 'schema.md'

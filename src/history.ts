@@ -129,13 +129,26 @@ export async function readStatements(database: Database, name: string): Promise<
 export interface RecordedMigration {
   readonly name: string
   readonly statements: readonly string[]
+  /** False where they are not what its file sends: none was recorded, or the file was accepted otherwise. */
+  readonly isWhole: boolean
+}
+
+/** True where there is a history with statements in it, and not somebody else's table of that name. */
+export async function hasRecords(database: Database): Promise<boolean> {
+  const { rows } = await database.client.query<{ exists: boolean }>(
+    `select count(*) = 4 as exists from pg_attribute
+      where attrelid = to_regclass($1) and attname in ('name', 'timestamp', 'statements', 'repairs')`,
+    [historyTableName(database)],
+  )
+  return rows[0]?.exists === true
 }
 
 /** All applied migrations with their statements, in order; none where there is no history. */
 export async function readRecords(database: Database): Promise<readonly RecordedMigration[]> {
-  if (!(await hasHistory(database))) return []
+  if (!(await hasRecords(database))) return []
   const { rows } = await database.client.query<RecordedMigration>(
-    `select name, statements from ${historyTableName(database)}`,
+    `select name, statements, statements <> '{}' and not jsonb_path_exists(repairs, '$[*].toChecksum') as "isWhole"
+       from ${historyTableName(database)}`,
   )
   const numberOf = ({ name }: RecordedMigration): number => migrationNumber(name) ?? 0
   return rows.sort((a, b) => numberOf(a) - numberOf(b))

@@ -2,7 +2,7 @@
 export function prose(text: string): string {
   return text
     .replace(/\s*[\r\n]+\s*/g, ' ')
-    .replace(/[\\*_~[\]`#]/g, '\\$&')
+    .replace(/[\\*~[\]`#]|(?<!\w)_|_(?!\w)/g, '\\$&')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

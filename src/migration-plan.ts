@@ -107,7 +107,7 @@ async function planOneByOne(
   pending: readonly LoadedMigration[],
 ): Promise<MigrationPlan> {
   const { context, database } = trial
-  const [{ generateFiles }, { loadServices }] = await Promise.all([
+  const [{ generateTypeFiles }, { loadServices }] = await Promise.all([
     import('./generated-files.ts'),
     import('./services-file.ts'),
   ])
@@ -122,7 +122,7 @@ async function planOneByOne(
     }),
   )
   const planned: PlannedMigration[] = []
-  let files = await generateFiles(database, services)
+  let files = await generateTypeFiles(database, services)
   for (const migration of pending) {
     const { name } = migration.file
     context.report({
@@ -146,7 +146,7 @@ async function planOneByOne(
     }
     const before = files
     const dangers = await findDangers(withNewTables(measured, pendingTables), tables)
-    files = await generateFiles(database, services)
+    files = await generateTypeFiles(database, services)
     const { changes, ...types } = diffGenerated(before, files)
     planned.push({
       ...judge(measured, dangers, migration.module.waive),

@@ -7,6 +7,9 @@ import type { Problem } from './errors.ts'
  */
 export type Services = Readonly<Record<string, readonly string[]>>
 
+/** The service that owns each table, by the table's name. */
+export type Owners = ReadonlyMap<string, string>
+
 /** A table or view, as far as its owner is concerned. */
 export interface OwnableTable {
   /** As the generated `DB` names it. */
@@ -59,6 +62,14 @@ export function slicesOf(services: Services, tables: readonly OwnableTable[]): r
     })
 }
 
+/** The service that owns each table, by the table's name; of several, the first by name. */
+export function ownersOf(services: Services): Owners {
+  const names = Object.keys(services).sort().reverse()
+  return new Map(
+    names.flatMap((service) => (services[service] ?? []).map((table) => [table, service] as const)),
+  )
+}
+
 /**
  * What is wrong with who owns what: a table without owner, one with several, and one that does not exist.
  * A view needs no owner. `file` is what messages call the file of the services.
@@ -68,27 +79,27 @@ export function ownershipProblems(
   tables: readonly OwnableTable[],
   file: string,
 ): readonly Problem[] {
-  const ownersOf = (table: string): readonly string[] =>
+  const servicesOf = (table: string): readonly string[] =>
     Object.keys(services).filter((service) => services[service]?.includes(table) === true)
   const known = new Set(tables.map(({ key }) => key))
   const named = [...new Set(Object.values(services).flat())].sort()
   return [
     ...tables
-      .filter(({ key, isView }) => !isView && ownersOf(key).length === 0)
+      .filter(({ key, isView }) => !isView && servicesOf(key).length === 0)
       .map(({ key }) => ({
         message: `no service owns the table ${key}`,
         hint: `Name each table under its service in ${file}.`,
       })),
     ...named
-      .filter((table) => ownersOf(table).length > 1)
+      .filter((table) => servicesOf(table).length > 1)
       .map((table) => ({
-        message: `${ownersOf(table).join(' and ')} both own the table ${table}`,
+        message: `${servicesOf(table).join(' and ')} both own the table ${table}`,
         hint: `Leave a table to one service in ${file}.`,
       })),
     ...named
       .filter((table) => !known.has(table))
       .map((table) => ({
-        message: `${ownersOf(table).join(' and ')} owns the table ${table}, which the migrations don’t make`,
+        message: `${servicesOf(table).join(' and ')} owns the table ${table}, which the migrations don’t make`,
         hint: `Take it out of ${file}, or make it in a migration.`,
       })),
   ]

@@ -3,6 +3,7 @@ import type { RunContext } from './context.ts'
 import type { Database } from './database.ts'
 import { type ErrorCode, MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
+import { deleteHistorySql, insertHistorySql } from './history.ts'
 import { runMigrations } from './migrator.ts'
 import type { ScratchServer } from './scratch.ts'
 import { serverWideChange } from './server-wide.ts'
@@ -20,8 +21,8 @@ export interface ScratchTrial {
 const OWN_FAULTS: ReadonlySet<ErrorCode> = new Set(['migration_failed', 'blocked', 'refused'])
 
 /**
- * Runs migrations on a scratch database as on any other, but tells nobody and records nothing; gives what
- * they failed with through their own fault. Each of their statements goes through `aroundStatement`.
+ * Runs migrations on a scratch database as on any other, but tells nobody; gives what they
+ * failed with through their own fault. Each of their statements goes through `aroundStatement`.
  * Throws what is wrong with the server, and `interrupted`.
  */
 export async function runOnScratch(
@@ -30,7 +31,7 @@ export async function runOnScratch(
   direction: Direction,
   aroundStatement?: AroundStatement,
 ): Promise<MigrationError | undefined> {
-  const { client, onUnhandledRejection } = context
+  const { client, toolVersion, onUnhandledRejection } = context
   const { stop } = context.interrupts
   // Also of a migration that fails: without a transaction, what it made by then stays.
   const sent: string[] = []
@@ -41,7 +42,20 @@ export async function runOnScratch(
     lockRetries: 0,
     lockWaitMs: 0,
     earlierAttempts: new Map(),
-    historySql: () => 'select',
+    historySql: ({ file }, { statements }) =>
+      direction === 'up'
+        ? insertHistorySql(database, {
+            name: file.name,
+            checksum: file.checksum,
+            durationMs: null,
+            role: database.role,
+            client,
+            gitCommit: null,
+            gitDirty: null,
+            toolVersion,
+            statements,
+          })
+        : deleteHistorySql(database, file.name),
     client,
     // Nothing here is worth finishing.
     interrupts: { stop, cancel: stop },

@@ -7,11 +7,31 @@ import {
   PostgresIntrospector,
   PostgresQueryCompiler,
 } from 'kysely'
-import type { LoadedMigration } from './compile.ts'
-import type { MigrationDatabase } from './migration.ts'
+import { type LoadedMigration, loadMigrations } from './compile.ts'
+import type { MigrationDatabase, MigrationFile } from './migration.ts'
 
 /** A migration that waits for something between its statements is not waited for. */
 const DEADLINE_MS = 2000
+
+/** More than this is taken for a loop that only rows can end. */
+export const LOOP_LIMIT = 1000
+
+/**
+ * The statements that a file's `up` would send: see `previewStatements`. Undefined too where it can't be
+ * loaded, or may run more than Kysely.
+ */
+export async function statementsOf(
+  file: MigrationFile,
+  limit: number,
+): Promise<readonly string[] | undefined> {
+  try {
+    const [loaded] = await loadMigrations([file])
+    if (loaded === undefined || loaded.packages.some((name) => name !== 'kysely')) return undefined
+    return await previewStatements(loaded, limit)
+  } catch {
+    return undefined
+  }
+}
 
 /**
  * The statements that a migration's `up` would send, found by running it against no database at all:
@@ -19,7 +39,7 @@ const DEADLINE_MS = 2000
  * backfill may be a loop that only rows can end.
  * Undefined where that does not get it to its end, as with a migration that depends on what it reads.
  */
-export async function previewStatements(
+async function previewStatements(
   { module }: LoadedMigration,
   limit: number,
 ): Promise<readonly string[] | undefined> {

@@ -72,7 +72,7 @@ describe('the package', function () {
     await execute('npx', 'federation-migrate', 'create', 'create_patients')
     await write('migrations/001_create_patients.ts', tableMigration('patients'))
     expect(await execute('npx', 'federation-migrate', 'up')).to.match(
-      /^Applied 1 migration .*\nWrote generated\/db\.ts\n {2}\+ patients \(1 column\)\n$/,
+      /^Applied 1 migration .*\nWrote generated\/db\.ts\nWrote generated\/schema\.md\n {2}\+ patients \(1 column\)\n$/,
     )
     expect(await execute('npx', 'federation-migrate', 'status', '--check')).to.match(
       /001_create_patients {2}applied/,

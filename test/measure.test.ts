@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import type { LoadedMigration } from '../src/compile.ts'
 import type { RunContext } from '../src/context.ts'
 import type { Database } from '../src/database.ts'
+import { ensureHistory } from '../src/history.ts'
 import type { Measurement } from '../src/measure.ts'
 import type { MigrationDatabase } from '../src/migration.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
@@ -133,7 +134,7 @@ describe('measureMigration', () => {
     }
     const client = await connect()
     try {
-      return await use({
+      const database: Database = {
         client,
         schema: 'public',
         role: 'postgres',
@@ -141,7 +142,8 @@ describe('measureMigration', () => {
         serverVersion: 180000,
         connect,
         connectAtOnce: connect,
-      })
+      }
+      return await use(database)
     } finally {
       await client.end()
     }
@@ -156,6 +158,7 @@ describe('measureMigration', () => {
     const context = {
       interrupts: NO_INTERRUPTS,
       client: 'ana@laptop',
+      toolVersion: '0.0.0-test',
       onUnhandledRejection: () => () => undefined,
     } as unknown as RunContext
     const migration: LoadedMigration = {
@@ -174,6 +177,8 @@ describe('measureMigration', () => {
     }
     const { client } = database
     const { rows } = await client.query<{ oid: number }>(`select 'visits'::regclass::oid as oid`)
+    await ensureHistory(database, [])
+    await database.client.query('truncate migration_history')
     return measureMigration(
       { context, database, server: { isTargets: false, adopt: () => Promise.resolve() } },
       migration,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { renderSchemaMarkdown } from '../src/schema-docs/markdown.ts'
 import { renderSchemaPage } from '../src/schema-docs/page.ts'
 import { schemaDocument } from '../src/schema-docs/read-document.ts'
+import { readSentStatements } from '../src/sent-statements.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { expectSoundPage } from './support/html.ts'
 import { openTestDatabase } from './support/open-database.ts'
@@ -19,7 +20,8 @@ describe('schema documentation', () => {
   const owners = new Map([['visits', 'providers']])
   const read = (of = database) =>
     openTestDatabase(of, async (open) => {
-      const document = await schemaDocument(open, owners)
+      const records = await readSentStatements(open, join(project.root, 'migrations'))
+      const document = await schemaDocument(open, owners, records)
       return {
         document,
         markdown: renderSchemaMarkdown(document),
@@ -147,10 +149,16 @@ describe('schema documentation', () => {
     }
   })
 
-  it('is written by the command, which prints where', async () => {
+  it('is written by the command, with the owning services, which prints where', async () => {
+    await project.write(
+      'src/services.ts',
+      `export const services = { scheduling: ['visits'] } satisfies Services`,
+    )
     const { exitCode, stdout } = await project.run(['docs'], { DATABASE_URL: database.url })
     expect([exitCode, stdout]).to.eql([0, `${join(project.root, 'generated/schema.html')}\n`])
-    expectSoundPage(await project.read('generated/schema.html'))
+    const page = await project.read('generated/schema.html')
+    expectSoundPage(page)
+    expect(page).to.match(/service <[^>]+>scheduling</)
     await project.write('file', '')
     const refused = await project.run(['docs', '--out', join(project.root, 'file')], {
       DATABASE_URL: database.url,

@@ -4,8 +4,11 @@ import type { Context } from '../context.ts'
 import { withDatabase } from '../database.ts'
 import { MigrationError } from '../errors.ts'
 import { makeFolder } from '../folder.ts'
+import { ownersOf } from '../ownership.ts'
 import { renderSchemaPage } from '../schema-docs/page.ts'
-import { type Owners, schemaDocument } from '../schema-docs/read-document.ts'
+import { schemaDocument } from '../schema-docs/read-document.ts'
+import { readSentStatements } from '../sent-statements.ts'
+import { loadServices } from '../services-file.ts'
 
 /** The page's name in the folder for generated files. */
 const PAGE_FILE = 'schema.html'
@@ -18,12 +21,16 @@ export interface DocsResult {
   readonly tables: number
 }
 
-/** Writes the page that shows the database's schema. Throws `codegen_failed` where it can't be written. */
-export async function docs(context: Context, owners: Owners = new Map()): Promise<DocsResult> {
-  const { config, report } = context
+/**
+ * Writes the page that shows the database's schema. Throws `codegen_failed` where it can't be written, and
+ * `usage` where the services file is not usable.
+ */
+export async function docs({ config, report }: Context): Promise<DocsResult> {
   const file = join(config.generatedDir, PAGE_FILE)
+  const owners = ownersOf((await loadServices(config.services)) ?? {})
   return withDatabase(config, report, { createIfMissing: false }, async (database) => {
-    const document = await schemaDocument(database, owners)
+    const records = await readSentStatements(database, config.migrationsDir)
+    const document = await schemaDocument(database, owners, records)
     await write(config.generatedDir, file, renderSchemaPage(document))
     return { database: database.name, file, tables: document.tables.length }
   })

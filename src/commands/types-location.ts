@@ -7,6 +7,7 @@ export function typesLocation({ config, toolVersion }: Context): TypesLocation {
   return {
     root: config.root,
     generatedDir: config.generatedDir,
+    migrationsDir: config.migrationsDir,
     services: config.services,
     toolVersion,
   }

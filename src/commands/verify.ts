@@ -347,7 +347,7 @@ function staleFinding({ file, state, changes }: StaleFile, root: string): Findin
     message: `${name} ${STALE_WORDS[state]}`,
     hint: 'Apply all migrations, and commit what that writes: federation-migrate up',
     details:
-      state !== 'different'
+      state !== 'different' || !file.endsWith('.ts')
         ? []
         : changes.length > 0
           ? changes

@@ -100,7 +100,7 @@ thead th, .typed { white-space: nowrap; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.1rem 1.1rem; margin: 0.6rem 0 0; padding: 0; list-style: none; font-size: 0.85rem; color: var(--soft); }
 .legend .dot { display: inline-block; width: 0.75em; height: 0.75em; border-radius: 3px; background: var(--tone); margin-right: 0.45em; }
 [hidden] { display: none !important; }
-@media (max-width: 899px) {
+@media screen and (max-width: 899px) {
   table, tbody, tr, th, td { display: block; }
   thead { display: none; }
   tbody tr { padding: 0.5rem 0; border-bottom: 1px solid var(--line); }
@@ -114,7 +114,14 @@ thead th, .typed { white-space: nowrap; }
   .rules { display: block; }
   .rules dt { margin-top: 0.5rem; }
 }
-@media (min-width: 720px) {
+@media screen and (min-width: 560px) and (max-width: 899px) {
+  tbody tr { display: grid; grid-template-columns: 13rem minmax(0, 1fr) max-content; column-gap: 1rem; }
+  .default { text-align: right; }
+  .holds { grid-column: 1 / 3; }
+  .from { grid-column: 3; text-align: right; }
+}
+@media screen and (max-width: 559px) { kbd { display: none; } }
+@media print, (min-width: 720px) {
   .diagram.wide { display: block; width: auto; max-width: 100%; }
   .diagram.narrow { display: none; }
   section { padding: 1.25rem; }
@@ -134,6 +141,11 @@ thead th, .typed { white-space: nowrap; }
     --tone-4: #7a3fb5; --tone-5: #a8275f; --tone-6: #0d7490;
   }
   body { font-size: 10pt; }
+  .origin, .legend { font-size: 9pt; }
+  table, .rules { font-size: 8.5pt; }
+  .badge { font-size: 7pt; }
+  th, td { padding: 0.25rem 0.7rem 0.25rem 0; }
+  .default { min-width: 7.5rem; }
   search, nav, .skip { display: none; }
   .layout { display: block; }
   header, .layout { max-width: none; padding: 0; }

@@ -1,6 +1,7 @@
 import { compareText, SETTINGS, settingsFor } from '../catalog.ts'
 import type { Database } from '../database.ts'
-import { readRecords, type RecordedMigration } from '../history.ts'
+import type { RecordedMigration } from '../history.ts'
+import type { Owners } from '../ownership.ts'
 import { parseStatements } from '../parse-sql.ts'
 import {
   type ColumnKey,
@@ -22,24 +23,19 @@ import {
   type TableRow,
   type TriggerRow,
 } from './queries.ts'
-import { readableCheck, readableDefault, shortType } from './readable-sql.ts'
-
-/** The service that owns each table, by the table's name in the document. */
-export type Owners = ReadonlyMap<string, string>
+import { readableCheck, readableDefault, readableExpression, shortType } from './readable-sql.ts'
 
 /**
  * Reads what there is to say of the schema: all tables of users and what is read like them, but for this
  * tool's own. Equal schemas with equal histories give equal documents, whichever version of PostgreSQL
- * (14 to 18) they are on, whoever owns them, and in whichever order things were made. `history` is what
- * was applied, by default what the database's own history has recorded. Takes about as long as reading the
- * types; not for a run with nothing to do.
+ * (14 to 18) they are on, whoever owns them, and in whichever order things were made. `records` is what
+ * was applied. Takes about as long as reading the types; not for a run with nothing to do.
  */
 export async function schemaDocument(
   database: Database,
   owners: Owners,
-  history?: readonly RecordedMigration[],
+  records: readonly RecordedMigration[],
 ): Promise<SchemaDocument> {
-  const records = history ?? (await readRecords(database))
   const rows = await readRows(database)
   const facts: Facts = {
     rows,
@@ -53,13 +49,16 @@ export async function schemaDocument(
   }
 }
 
+/** What is known of tables by their ids, and the tables themselves. */
 interface Rows {
   readonly tables: readonly TableRow[]
-  readonly columns: readonly ColumnRow[]
-  readonly constraints: readonly ConstraintRow[]
-  readonly indexes: readonly IndexRow[]
-  readonly triggers: readonly TriggerRow[]
+  readonly columns: RowsByTable<ColumnRow>
+  readonly constraints: RowsByTable<ConstraintRow>
+  readonly indexes: RowsByTable<IndexRow>
+  readonly triggers: RowsByTable<TriggerRow>
 }
+
+type RowsByTable<Row> = ReadonlyMap<string, readonly Row[]>
 
 /** What a table's documentation is put together from. */
 interface Facts {
@@ -84,15 +83,25 @@ async function readRows({ client, schema }: Database): Promise<Rows> {
       .map(({ rows }) => rows)
     return {
       tables: tables ?? [],
-      columns: columns ?? [],
-      constraints: constraints ?? [],
-      indexes: indexes ?? [],
-      triggers: triggers ?? [],
+      columns: byTable(columns ?? []),
+      constraints: byTable(constraints ?? []),
+      indexes: byTable(indexes ?? []),
+      triggers: byTable(triggers ?? []),
     }
   } finally {
     // A connection that is lost has no transaction to end, and its own error says so.
     await client.query('rollback').catch(() => undefined)
   }
+}
+
+function byTable<Row extends { readonly table: string }>(rows: readonly Row[]): RowsByTable<Row> {
+  const groups = new Map<string, Row[]>()
+  for (const row of rows) {
+    const group = groups.get(row.table)
+    if (group === undefined) groups.set(row.table, [row])
+    else group.push(row)
+  }
+  return groups
 }
 
 /** What only changes rows need not be parsed, and is most of what a long history holds. */
@@ -122,12 +131,11 @@ const KINDS: Readonly<Record<string, TableKind>> = {
 
 function documentTable(row: TableRow, facts: Facts): DocumentedTable {
   const { rows, owners, nameOf, originOf } = facts
-  const isOfTable = ({ table }: { readonly table: string }): boolean => table === row.id
   const name = nameOf(row.schema, row.name)
   const origin = originOf(row.schema, row.name)
-  const constraints = rows.constraints.filter(isOfTable)
-  const columns = rows.columns.filter(isOfTable)
-  const indexes = rows.indexes.filter(isOfTable)
+  const constraints = rows.constraints.get(row.id) ?? []
+  const columns = rows.columns.get(row.id) ?? []
+  const indexes = rows.indexes.get(row.id) ?? []
   const primary = constraints.find(({ kind }) => kind === 'p')
   const uniqueSets = [
     ...constraints.filter(({ kind }) => kind === 'p' || kind === 'u').map((key) => key.columns),
@@ -152,7 +160,7 @@ function documentTable(row: TableRow, facts: Facts): DocumentedTable {
     ),
     checks: byName(constraints.filter(({ kind }) => kind === 'c' || kind === 'x').map(checkOf)),
     indexes: byName(indexes.map(indexOf)),
-    triggers: byName(rows.triggers.filter(isOfTable).map(triggerOf)),
+    triggers: byName((rows.triggers.get(row.id) ?? []).map(triggerOf)),
   }
 }
 
@@ -216,7 +224,7 @@ function checkOf({ name, definition }: ConstraintRow): DocumentedRule {
 
 /** A B-tree is what is meant where nothing else is said. */
 function indexOf({ name, definition, isUnique }: IndexRow): DocumentedIndex {
-  return { name, definition: definition.replace(/^btree /, ''), isUnique }
+  return { name, definition: readableExpression(definition.replace(/^btree /, '')), isUnique }
 }
 
 function triggerOf({ name, definition }: TriggerRow): DocumentedRule {

@@ -22,6 +22,16 @@ const ONE_OF = new RegExp(
   String.raw`^CHECK \((${NAME})${TYPE}? = ANY \(ARRAY\[(${TEXT}${TYPE}*(?:, ${TEXT}${TYPE}*)*)\](?:::text\[\])?\)\)$`,
 )
 
+const NAME_OR_TEXT = new RegExp(
+  String.raw`("(?:[^"]|"")+")|(${TEXT})(?:::(?:text|character varying)(?![\w([]))?`,
+  'g',
+)
+
+/** An expression as people write it: without the types that its texts have anyway. */
+export function readableExpression(expression: string): string {
+  return expression.replace(NAME_OR_TEXT, '$1$2')
+}
+
 /**
  * A CHECK as people write it, for what pg_get_constraintdef gives: `status in ('active', 'expired')`. What
  * is no list of allowed texts is left as it is, without the word CHECK.
@@ -32,7 +42,7 @@ export function readableCheck(definition: string): string {
     const [, column = '', list = ''] = oneOf
     return `${column} in (${(list.match(new RegExp(TEXT, 'g')) ?? []).join(', ')})`
   }
-  return definition.replace(/^CHECK \(([^]*)\)$/, '$1')
+  return readableExpression(definition.replace(/^CHECK \(([^]*)\)$/, '$1'))
 }
 
 /** A default as people write it: without the type that its column has anyway. */

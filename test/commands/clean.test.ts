@@ -437,7 +437,9 @@ Applied 3 migrations in n ms.
     await up()
     const env = { DATABASE_URL: database.url, CONFIRM: database.name }
     const { stdout } = await project.run(['clean'], env)
-    expect(stdout).to.include('Wrote generated/db.ts\n  + patients (1 column)\n')
+    expect(stdout).to.include(
+      'Wrote generated/db.ts\nWrote generated/schema.md\n  + patients (1 column)\n',
+    )
   })
 })
 

@@ -27,7 +27,7 @@ describe('codegen', () => {
     const first = await run('codegen')
     expect(first).to.deep.equal({
       exitCode: 0,
-      stdout: 'Wrote generated/db.ts\n  + visits (2 columns)\n',
+      stdout: 'Wrote generated/db.ts\nWrote generated/schema.md\n  + visits (2 columns)\n',
       stderr: '',
     })
     await database.query(
@@ -35,12 +35,13 @@ describe('codegen', () => {
     )
     const second = await run('codegen')
     expect(second.stdout).to.equal(`Wrote generated/db.ts
+Wrote generated/schema.md
   + visits.hospital_id: string | null
   ~ visits.id: number -> string  ! breaks readers
   + visits.odd name: string[] | null
   - visits.room: string | null  ! breaks readers
 `)
-    expect(await readdir(join(project.root, 'generated'))).to.deep.equal(['db.ts'])
+    expect(await readdir(join(project.root, 'generated'))).to.have.members(['db.ts', 'schema.md'])
   })
 
   it('does not touch a file that is right', async () => {
@@ -114,7 +115,9 @@ Hint: Make the folder writable, name another with --out, or leave the types alon
     await run('up')
     await database.query(`comment on column patients.id is 'a number'`)
     const { stdout } = await run('codegen')
-    expect(stdout).to.equal('Wrote generated/db.ts\n  only comments or other text changed\n')
+    expect(stdout).to.equal(
+      'Wrote generated/db.ts\nWrote generated/schema.md\n  only comments or other text changed\n',
+    )
   })
 
   it('makes no node_modules to remember anything in', async () => {
@@ -149,6 +152,7 @@ Hint: Make the folder writable, name another with --out, or leave the types alon
 Wrote generated/read-only.ts
 Wrote generated/services/care.ts
 Wrote generated/services/patients.ts
+Wrote generated/schema.md
   + patients (1 column)
   + rooms (1 column)
   + visits (2 columns)
@@ -160,6 +164,7 @@ Wrote generated/services/patients.ts
 }`)
       await database.query('alter table patients add name text')
       expect((await run('codegen')).stdout).to.equal(`Wrote generated/db.ts
+Wrote generated/schema.md
   + patients.name: string | null
   services: care, patients
 `)
@@ -169,7 +174,9 @@ Wrote generated/services/patients.ts
         changes: ['- visits.patient_id: number | null'],
         breaking: ['- visits.patient_id: number | null'],
         services: ['care'],
-        written: ['db.ts', 'services/care.ts'].map((name) => join(project.root, 'generated', name)),
+        written: ['db.ts', 'services/care.ts', 'schema.md'].map((name) =>
+          join(project.root, 'generated', name),
+        ),
         removed: [],
       })
     })
@@ -200,7 +207,8 @@ Wrote generated/services/patients.ts
       }
       for (const [path, text] of Object.entries(own)) await project.write(path, text)
       await project.write('src/services.ts', services(`patients: ['patients']`))
-      expect((await run('codegen')).stdout).to.equal(`Removed generated/services/care.ts
+      expect((await run('codegen')).stdout).to.equal(`Wrote generated/schema.md
+Removed generated/services/care.ts
   services: care
 `)
       for (const [path, text] of Object.entries(own)) {

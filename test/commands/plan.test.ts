@@ -127,6 +127,51 @@ describe('plan', () => {
     expect(statements[0].dangers[0]).to.include({ rule: 'create-index-blocks-writes' })
   })
 
+  it('names the services that a change of types touches, and what of it breaks readers', async () => {
+    await project.write(
+      'src/services.ts',
+      `export const services = { care: ['visits'], people: ['patients'], wards: ['rooms'] } satisfies Services`,
+    )
+    await write(
+      '001_visits',
+      migrationSource(`${send('create table patients (id integer primary key, name text not null)')}
+        ${send(`create table visits (patient integer references patients, state text check (state in ('OPEN', 'DONE')))`)}
+        ${send('create table rooms (id integer)')}`),
+    )
+    expect(await run('up', '--no-codegen')).to.include({ exitCode: 0 })
+    const changes = {
+      '002_nullable': 'alter table patients alter name drop not null, add born date',
+      '003_state': `alter table visits drop constraint visits_state_check,
+        add constraint visits_state_check check (state in ('OPEN', 'DONE', 'GONE'))`,
+      '004_required': 'alter table rooms alter id set not null',
+      '005_index': 'create index on rooms (id)',
+    }
+    for (const [name, change] of Object.entries(changes)) {
+      await write(name, migrationSource(send(change)))
+    }
+    const { migrations } = JSON.parse((await run('plan', '--json')).stdout)
+    const told = (migrations as { typeChanges: string[]; types: object }[]).map(
+      ({ typeChanges, types }) => ({ typeChanges, ...types }),
+    )
+    const nullable = '~ patients.name: string -> string | null'
+    const state = '~ VisitState: "OPEN" | "DONE" -> "OPEN" | "DONE" | "GONE"'
+    expect(told).to.eql([
+      {
+        typeChanges: ['+ patients.born: string | null', nullable],
+        breaking: [nullable],
+        services: ['care', 'people'],
+      },
+      { typeChanges: [state], breaking: [state], services: ['care'] },
+      { typeChanges: ['~ rooms.id: number | null -> number'], breaking: [], services: ['wards'] },
+      { typeChanges: [], breaking: [], services: [] },
+    ])
+    expect((await run('plan')).stdout).to.include(`  The types change:
+    + patients.born: string | null
+    ${nullable}  ! breaks readers
+    services: care, people
+`)
+  })
+
   it('lets pass with --check what is waived with a reason, and shows that', async () => {
     expect(await run('up', '--no-codegen')).to.include({ exitCode: 0 })
     await fill()

@@ -153,7 +153,9 @@ describe('rollback', () => {
       await run('codegen')
       expect(await project.read('generated/db.ts')).to.include('visits: Visits')
       const { stdout } = await run('rollback')
-      expect(stdout).to.include('Wrote generated/db.ts\n  - visits (1 column)  ! breaks readers\n')
+      expect(stdout).to.include(
+        'Wrote generated/db.ts\nWrote generated/schema.md\n  - visits (1 column)  ! breaks readers\n',
+      )
       expect(await project.read('generated/db.ts')).not.to.include('Visits')
     })
   })

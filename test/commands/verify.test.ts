@@ -636,22 +636,21 @@ describe('verify', () => {
 
   describe('generated types', () => {
     it('are what the migrations give: not missing, stale or edited by hand', async () => {
-      const found = (what: string, ...details: readonly string[]): string =>
-        [
-          `✗ generated/db.ts is ${what}`,
-          ...details.map((detail) => `    ${detail}`),
-          '  Apply all migrations, and commit what that writes: federation-migrate up',
-          '',
-          '1 finding; 2 migrations applied, undone and applied again.',
-          '',
-        ].join('\n')
-      expect(await verify(['--no-target'])).to.include({ exitCode: 4, stdout: found('not there') })
+      const remedy =
+        '  Apply all migrations, and commit what that writes: federation-migrate up\n\n'
+      const proved = '2 migrations applied, undone and applied again.\n'
+      expect(await verify(['--no-target'])).to.include({
+        exitCode: 4,
+        stdout: `✗ generated/db.ts is not there\n✗ generated/schema.md is not there\n${remedy}2 findings; ${proved}`,
+      })
       await apply()
       const fresh = await project.read('generated/db.ts')
       await project.write('generated/db.ts', `${fresh}// by hand\n`)
       expect(await verify(['--no-target'])).to.include({
         exitCode: 4,
-        stdout: found('not what the migrations give', 'only comments or other text differ'),
+        stdout: `✗ generated/db.ts is not what the migrations give
+    only comments or other text differ
+${remedy}1 finding; ${proved}`,
       })
       await project.write('generated/db.ts', fresh)
       await project.write(
@@ -660,11 +659,11 @@ describe('verify', () => {
       )
       expect(await verify(['--no-target'])).to.include({
         exitCode: 4,
-        stdout: found(
-          'not what the migrations give',
-          '+ visits.at: string | null',
-          '~ visits.id: number -> number | null',
-        ),
+        stdout: `✗ generated/db.ts is not what the migrations give
+    + visits.at: string | null
+    ~ visits.id: number -> number | null
+✗ generated/schema.md is not what the migrations give
+${remedy}2 findings; ${proved}`,
       })
     })
   })
@@ -695,6 +694,7 @@ describe('verify', () => {
       await run(['up', '--services', 'src/services.ts'])
       await project.remove('src/services.ts')
       expect((await findings('--no-target')).map(({ message }) => message)).to.deep.equal([
+        'generated/schema.md is not what the migrations give',
         'generated/read-only.ts is the slice of no service any more',
         'generated/services/care.ts is the slice of no service any more',
         'generated/services/wards.ts is the slice of no service any more',

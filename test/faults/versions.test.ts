@@ -5,8 +5,12 @@ import process from 'node:process'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { diffCatalogs } from '../../src/catalog-diff.ts'
+import type { Database } from '../../src/database.ts'
+import { renderSchemaMarkdown } from '../../src/schema-docs/markdown.ts'
+import { schemaDocument } from '../../src/schema-docs/read-document.ts'
 import { describeChange } from '../support/catalog-text.ts'
 import { queryUrl } from '../support/database.ts'
+import { openTestDatabase } from '../support/open-database.ts'
 import { REPOSITORY } from '../support/program.ts'
 import { migrationSource } from '../support/project.ts'
 import { createRichDatabase, type RichDatabase } from '../support/rich-database.ts'
@@ -31,7 +35,8 @@ import { IS_FULL } from '../support/size.ts'
 import { expectStory, expectToGoOn } from './support/story.ts'
 
 const MIGRATIONS = join(REPOSITORY, 'migrations')
-const TYPES = join(REPOSITORY, 'generated/db.ts')
+const SERVICES = join(REPOSITORY, 'src/services.ts')
+const GENERATED = join(REPOSITORY, 'generated')
 
 /** Says why nothing is run where nothing is; empty where it is. */
 const REASON = !IS_FULL
@@ -76,6 +81,16 @@ describe(`faults: other versions${REASON}`, function () {
           try {
             expect(diffCatalogs(newest.catalog, rich.catalog).map(describeChange)).to.eql([])
             expect(rich.catalog).to.eql(newest.catalog)
+          } finally {
+            await newest.drop()
+          }
+        })
+
+        it('is documented in the text of the newest version', async () => {
+          const newest = await createRichDatabase()
+          try {
+            const expected = await openTestDatabase(newest.database, document)
+            expect(await openTestDatabase(rich.database, document)).to.equal(expected)
           } finally {
             await newest.drop()
           }
@@ -137,24 +152,35 @@ describe(`faults: other versions${REASON}`, function () {
   }
 })
 
+async function document(database: Database): Promise<string> {
+  return renderSchemaMarkdown(await schemaDocument(database, new Map(), []))
+}
+
 /** The tests of one version. */
 function itWorksAndSurvives(options: () => SceneOptions): void {
   let scene: Scene
 
   afterEach(() => scene.dispose())
 
-  it('applies the repository’s migrations, gives the same types, and takes everything back', async () => {
+  it('applies the repository’s migrations, generates the same files, and takes everything back', async () => {
     scene = await createScene([], options())
     // Or the types would have it too.
     await scene.database.query('drop schema fixture cascade')
-    await cp(MIGRATIONS, join(scene.project.root, 'migrations'), { recursive: true })
+    const { root } = scene.project
+    await cp(MIGRATIONS, join(root, 'migrations'), { recursive: true })
+    await cp(SERVICES, join(root, 'src/services.ts'))
     const files = await readdir(MIGRATIONS)
     const up = await scene.run(['up', '--json'])
     expect(up.exitCode, up.stdout + up.stderr).to.equal(0)
     const status = await scene.run(['status', '--check'])
     expect(status.exitCode, status.stderr).to.equal(0)
     for (const file of files) expect(status.stdout).to.include(file.replace(/\.ts$/, ''))
-    expect(await scene.project.read('generated/db.ts')).to.equal(await readFile(TYPES, 'utf8'))
+    const slices = await readdir(join(GENERATED, 'services'))
+    const generated = ['db.ts', 'schema.md', ...slices.map((name) => `services/${name}`)]
+    for (const path of generated) {
+      const expected = await readFile(join(GENERATED, path), 'utf8')
+      expect(await scene.project.read(`generated/${path}`), path).to.equal(expected)
+    }
     const rollback = await scene.run(['rollback', '--all'])
     expect(rollback.exitCode, rollback.stderr).to.equal(0)
     const tables = `select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace`

@@ -61,9 +61,9 @@ Flags
   --dry                 only say so
   --database-url URL    postgres://user:password@host:port/database
   --migrations-dir DIR  folder of the migrations (migrations)
-  --out DIR             folder of the generated types (generated)
+  --out DIR             folder of the generated files (generated)
   --services FILE       which service owns which tables (src/services.ts)
-  --no-codegen          leave the generated types alone
+  --no-codegen          leave the generated files alone
   --json                one JSON document on stdout, failures included
   --quiet               no progress on stderr
   --help                show this help

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { isServices, ownershipProblems, slicesOf } from '../../src/ownership.ts'
+import { isServices, ownershipProblems, ownersOf, slicesOf } from '../../src/ownership.ts'
 
 const table = (key: string, ...references: string[]) => ({ key, isView: false, references })
 
@@ -10,6 +10,16 @@ const TABLES = [
   table('visits', 'providers', 'patients', 'clinic.rooms'),
   { key: 'visit_counts', isView: true, references: [] },
 ]
+
+describe('ownersOf', () => {
+  it('gives the service of each table, the first by name where several own it', () => {
+    const owners = ownersOf({ visits: ['visits', 'notes'], care: ['visits'] })
+    expect([...owners].sort()).to.eql([
+      ['notes', 'visits'],
+      ['visits', 'care'],
+    ])
+  })
+})
 
 describe('isServices', () => {
   it('takes lists of tables by name of service', () => {
