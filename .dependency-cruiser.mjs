@@ -18,10 +18,10 @@ const LAYERS = [
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-facts
+      attempts awaited-builder backfill cancel-request cancellation catalog catalog-diff catalog-facts
       catalog-queries changed-file codegen column-parsers compile contents dangers database dialect docker
       embedded/[^/]+ failure federation-db files findings folder generated-files generated-folder git
-      held-statement history index-targets kysely-codegen leftover-indexes lock lock-retry measure migration-plan
+      held-statement history index-targets keyset kysely-codegen leftover-indexes lock lock-retry measure migration-plan
       migration-session migrator monitor no-typescript own-transaction parse-sql proof proof-with-rows row-search
       run-migration sample-rows sample-tables schema-docs/queries schema-docs/read-document schema-objects
       scratch scratch-marks scratch-run services-file session-settings source-location squawk

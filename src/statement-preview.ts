@@ -7,6 +7,7 @@ import {
   PostgresIntrospector,
   PostgresQueryCompiler,
 } from 'kysely'
+import { refuseBackfill } from './backfill.ts'
 import type { LoadedMigration } from './compile.ts'
 import type { MigrationDatabase } from './migration.ts'
 
@@ -17,10 +18,11 @@ const DEADLINE_MS = 2000
  * The statements that a migration's `up` would send, found by running it against no database at all:
  * every query finds and changes no rows. It gets no further than `limit` statements or two seconds: a
  * backfill may be a loop that only rows can end.
- * Undefined where that does not get it to its end, as with a migration that depends on what it reads.
+ * Undefined where that does not get it to its end, as with a migration that depends on what it reads, or
+ * that has a backfill.
  */
 export async function previewStatements(
-  { module }: LoadedMigration,
+  { file, module }: LoadedMigration,
   limit: number,
 ): Promise<readonly string[] | undefined> {
   const driver = new PreviewDriver(limit)
@@ -32,7 +34,7 @@ export async function previewStatements(
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
   })
-  const ended = module.up(db).then(
+  const ended = module.up(db, db, { backfill: refuseBackfill(file.name) }).then(
     () => true,
     () => false,
   )
