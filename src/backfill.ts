@@ -58,7 +58,7 @@ export function createBackfills(place: BackfillPlace): Backfills {
     if (database.client.getTransactionStatus() !== 'I') throw refusal(name)
     if (running !== undefined) throw unawaited(name)
     const build = update as unknown as (empty: MigrationUpdate) => MigrationUpdate
-    const whole = build(db.updateTable(table) as unknown as MigrationUpdate)
+    const whole = build(db.updateTable(table))
     running = fill(place, { whole, begun, ending }, options)
     try {
       await running
@@ -162,7 +162,7 @@ async function fill(
 
 /** A table's name, after its schema where the query has one. */
 function pathOf(update: MigrationUpdate): readonly string[] {
-  const { table } = update.toOperationNode() as UpdateQueryNode
+  const { table } = update.toOperationNode()
   if (table === undefined || !TableNode.is(table)) {
     throw new Error('a backfill updates one table, without an alias')
   }
