@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CompiledQuery, TableNode, type UpdateQueryNode } from 'kysely'
+import { type CompiledQuery, TableNode } from 'kysely'
 import { recordBackfill } from './attempts.ts'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
