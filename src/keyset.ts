@@ -52,8 +52,8 @@ export async function findStretch(
 }
 
 /**
- * Compares a table's primary key with one that is given as text, for a query on that table. Without a
- * value it is true for no row.
+ * Compares a table's primary key with one that is given as text, for a query on that table. Without
+ * values it is true for no row, and the server knows that without a look at the table.
  */
 export function compareKey(
   path: readonly string[],
@@ -61,8 +61,9 @@ export function compareKey(
   operator: '>' | '<=',
   values: readonly string[],
 ): RawBuilder<boolean> {
-  const columns = key.map((column) => sql.id(...path, column))
-  const bounds = key.map((_, i) => sql.val(values[i] ?? null))
+  const compared = key.slice(0, Math.max(values.length, 1))
+  const columns = compared.map((column) => sql.id(...path, column))
+  const bounds = compared.map((_, i) => sql.val(values[i] ?? null))
   return sql<boolean>`(${sql.join(columns)}) ${sql.raw(operator)} (${sql.join(bounds)})`
 }
 

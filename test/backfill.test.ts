@@ -2,7 +2,12 @@ import { expect } from 'chai'
 import pg from 'pg'
 import { createTestDatabase, serverUrl, type TestDatabase } from './support/database.ts'
 import { startProgram } from './support/program.ts'
-import { type CommandOutput, createTestProject, type TestProject } from './support/project.ts'
+import {
+  type CommandOutput,
+  createTestProject,
+  migrationSource,
+  type TestProject,
+} from './support/project.ts'
 
 const TRANSACTION_FALSE = 'export const config = { transaction: false }\n'
 
@@ -218,25 +223,31 @@ describe('backfill', () => {
     expect(await counts()).to.deep.equal({ 0: 2050 })
   })
 
-  it('is planned and verified on a scratch database, where a mistake in it shows', async () => {
+  it('is planned on a scratch database as what it is, and a mistake in it shows there', async () => {
     await project.write(
-      'migrations/001_fill.ts',
-      dataMigration(
-        `await sql\`create table beds (id uuid primary key, ward text)\`.execute(db)
-  await backfill(after, 'beds', (update: any) => update.set({ ward: 'A' }))`,
+      'migrations/001_beds.ts',
+      migrationSource(
+        'await sql`create table beds (ward text, id integer, n integer, primary key (ward, id))`.execute(db)',
       ),
     )
-    const plan = await succeed(run('plan'))
-    expect(plan.stdout).to.match(
-      /2\. update "beds" set "ward" = \$1 where \("beds"\."id"\) <= \(\$2\)/,
-    )
-    const verified = await run('verify', '--no-target', '--no-codegen')
-    expect(verified).to.include({ exitCode: 0 })
-    await write(
-      `await sql\`create table beds (id uuid primary key)\`.execute(db)
-  await backfill(after, 'beds', (update: any) => update.set({ ward: 'A' }))`,
-    )
-    const wrong = await run('verify', '--no-target', '--no-codegen')
-    expect(wrong.stdout).to.include('column "ward" of relation "beds" does not exist')
+    await succeed(up())
+    await database.query(`insert into beds select 'A', i from generate_series(1, 20000) i`)
+    await database.query('analyze beds')
+    const fill = (column: string): Promise<void> =>
+      project.write(
+        'migrations/002_fill.ts',
+        dataMigration(
+          `await backfill(after, 'beds', (update: any) => update.set({ ${column}: 1 }))`,
+        ),
+      )
+    await fill('n')
+    const { stdout } = await succeed(run('plan'))
+    expect(stdout).to.match(/^002_fill {2}✓ fine {2}without a transaction
+  1\. update "beds" set "n" = \$1 where \("beds"\."ward"\) <= \(\$2\)
+     at migrations\/002_fill\.ts:3:3
+     → ROW EXCLUSIVE on public\.beds \(about 20,000 rows, /)
+    await fill('m')
+    const wrong = await run('plan')
+    expect(wrong.stdout).to.include('column "m" of relation "beds" does not exist')
   })
 })

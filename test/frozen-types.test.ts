@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { cp, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
@@ -19,13 +19,7 @@ const FOLDER = 'generated/migrations/002_fill'
 const MIGRATION = 'migrations/002_fill.ts'
 
 /** What a person makes of the template. */
-const UP = `await db.schema
-    .alterTable('patients')
-    .addColumn('name', 'text', (col) => col.ifNotExists())
-    .execute()
-  await backfill(after, 'patients', (update) =>
-    update.set((eb) => ({ name: eb.cast<string>('id', 'text') })).where('name', 'is', null),
-  )`
+const UP = `await db.schema.alterTable('patients').addColumn('name', 'text').execute()`
 const DOWN = `await db.schema.alterTable('patients').dropColumn('name').execute()`
 
 describe('the types of a migration that moves data', () => {
@@ -61,38 +55,40 @@ describe('the types of a migration that moves data', () => {
   })
   afterEach(() => Promise.all([project.dispose(), database.drop()]))
 
-  it('are made with it, follow it with codegen, and hold what it does to them', async () => {
-    expect(await succeed('create', '--data', 'fill')).to.equal(
-      [MIGRATION, `${FOLDER}/before.ts`, `${FOLDER}/after.ts`, '']
-        .map((path) => (path === '' ? '' : join(project.root, path)))
-        .join('\n'),
+  it('are made with it, follow it with codegen, and let what the README has compile', async () => {
+    await project.remove('migrations')
+    await cp(join(REPOSITORY, 'migrations'), join(project.root, 'migrations'), { recursive: true })
+    const [file, folder] = [
+      'migrations/006_prefer_names.ts',
+      FOLDER.replace(/\w+$/, '006_prefer_names'),
+    ]
+    expect(await succeed('create', '--data', 'prefer_names')).to.equal(
+      [file, `${folder}/before.ts`, `${folder}/after.ts`]
+        .map((path) => `${join(project.root, path)}\n`)
+        .join(''),
     )
-    expect(await project.read(`${FOLDER}/after.ts`)).to.include(
-      'interface Patients {\n  id: number',
-    )
+    expect(await project.read(`${folder}/after.ts`)).to.include('export interface Patients {')
     await run(join(REPOSITORY, 'node_modules/.bin/prettier'), [
       '--check',
       '--config',
       join(REPOSITORY, '.prettierrc.json'),
-      join(project.root, MIGRATION),
+      join(project.root, file),
     ])
-    await fill()
-    expect(await succeed('codegen')).to.include(`Wrote ${FOLDER}/after.ts\n`)
-    expect(await project.read(`${FOLDER}/before.ts`)).to.not.include('name')
-    expect(await project.read(`${FOLDER}/after.ts`)).to.include('name: string | null')
+    const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8')
+    const source = /^```ts\n(\/\*\* Gives every patient [^]*?)^```/m.exec(readme)?.[1] ?? ''
+    await project.write(file, source)
+    await succeed('up')
+    expect(await succeed('codegen')).to.equal(`Wrote ${folder}/after.ts\n`)
+    expect(await project.read(`${folder}/before.ts`)).to.not.include('preferred_name')
+    expect(await project.read(`${folder}/after.ts`)).to.include('preferred_name: string | null')
+    expect(await succeed('verify')).to.match(/^All is well: 6 migrations applied, undone/)
 
     await project.write(
       'tsconfig.json',
       JSON.stringify({ extends: join(REPOSITORY, 'tsconfig.json'), include: ['migrations'] }),
     )
     await project.write('package.json', '{ "type": "module" }')
-    await project.write(
-      'migrations/wrong.ts',
-      (await project.read(MIGRATION)).replace(
-        "backfill(after, 'patients'",
-        "backfill(db, 'patients'",
-      ),
-    )
+    await project.write('migrations/wrong.ts', source.replace('backfill(after', 'backfill(db'))
     const { stdout } = await run(join(REPOSITORY, 'node_modules/.bin/tsc'), [
       '-p',
       project.root,
@@ -101,12 +97,7 @@ describe('the types of a migration that moves data', () => {
     ]).catch((error: unknown) => error as { stdout: string })
     const broken = stdout.match(/^\S+(?=\(\d+,\d+\): error)/gm) ?? []
     expect(new Set(broken.map((path) => basename(path)))).to.deep.equal(new Set(['wrong.ts']))
-    expect(stdout).to.include(`'"name"' is not assignable`)
-    await project.remove('migrations/wrong.ts')
-
-    await succeed('up')
-    expect(await succeed('verify')).to.match(/^All is well: 2 migrations applied, undone/)
-    expect(await succeed('rollback')).to.match(/^Rolled back 1 migration/)
+    expect(stdout).to.include(`'"preferred_name"' is not assignable`)
   })
 
   it('are no part of the checksum', async () => {
