@@ -36,7 +36,7 @@ export async function ensureAttempts(database: Database): Promise<void> {
   const table = attemptsTableName(database)
   const statements = attemptStatementsTableName(database)
   // Asked first: IF NOT EXISTS wants the privilege to create them also where they are there.
-  if (await hasAttempts(database)) return
+  if (await hasAttempts(database)) return ensureBackfills(database)
   // One text of several statements is one transaction.
   await client.query(
     `create table if not exists ${table} (
@@ -47,7 +47,7 @@ export async function ensureAttempts(database: Database): Promise<void> {
        role text,
        client text,
        last_statement text,
-       backfills jsonb not null default '{}'
+       ${BACKFILLS}
      );
      comment on table ${table} is
        'Migrations without a transaction that are under way or were interrupted; written by federation-migrate only.';
@@ -62,6 +62,19 @@ export async function ensureAttempts(database: Database): Promise<void> {
   )
 }
 
+const BACKFILLS = `backfills jsonb not null default '{}'`
+
+/** Adds the column that a table of an earlier version lacks. */
+async function ensureBackfills(database: Database): Promise<void> {
+  const { client } = database
+  const table = attemptsTableName(database)
+  const { rows } = await client.query(
+    `select from pg_attribute where attrelid = to_regclass($1) and attname = 'backfills'`,
+    [table],
+  )
+  if (rows.length === 0) await client.query(`alter table ${table} add column ${BACKFILLS}`)
+}
+
 /** An attempt as the database gives it: JSON has no dates. */
 export interface AttemptRow extends Omit<MigrationAttempt, 'startedAt' | 'statements' | 'indexes'> {
   readonly startedAt: string
@@ -70,7 +83,8 @@ export interface AttemptRow extends Omit<MigrationAttempt, 'startedAt' | 'statem
 
 /** The query that gives every attempt as an `AttemptRow`. */
 export function selectAttemptsSql(database: Database): string {
-  return `select name, id, direction, started_at as "startedAt", role, client, last_statement as "lastStatement", backfills,
+  return `select name, id, direction, started_at as "startedAt", role, client, last_statement as "lastStatement",
+      coalesce(to_jsonb(a) -> 'backfills', '{}') as backfills,
       (select coalesce(json_agg(json_build_object('sql', s.statement, 'indexes', s.indexes) order by s.ordinal), '[]')
          from ${attemptStatementsTableName(database)} s where s.name = a.name) as sent
     from ${attemptsTableName(database)} a`

@@ -140,6 +140,15 @@ describe('backfill', () => {
     expect(await counts()).to.deep.equal({ 11: 2050 })
   })
 
+  it('works where the table of attempts is that of an earlier version', async () => {
+    await write(`throw new Error('not yet')`)
+    await fail(up())
+    await database.query('alter table migration_attempts drop column backfills')
+    await write(count(undefined, 'sql`n + 11`'))
+    await succeed(up())
+    expect(await counts()).to.deep.equal({ 11: 2050 })
+  })
+
   it('stops after a batch at a signal, and says how far it came', async () => {
     await write(count())
     await withLockedRow(550, async (client) => {
@@ -223,7 +232,7 @@ describe('backfill', () => {
     expect(await counts()).to.deep.equal({ 0: 2050 })
   })
 
-  it('is planned on a scratch database as what it is, and a mistake in it shows there', async () => {
+  it('is planned on a scratch database, where its update meets no row', async () => {
     await project.write(
       'migrations/001_beds.ts',
       migrationSource(
@@ -233,21 +242,14 @@ describe('backfill', () => {
     await succeed(up())
     await database.query(`insert into beds select 'A', i from generate_series(1, 20000) i`)
     await database.query('analyze beds')
-    const fill = (column: string): Promise<void> =>
-      project.write(
-        'migrations/002_fill.ts',
-        dataMigration(
-          `await backfill(after, 'beds', (update: any) => update.set({ ${column}: 1 }))`,
-        ),
-      )
-    await fill('n')
+    await project.write(
+      'migrations/002_fill.ts',
+      dataMigration(`await backfill(after, 'beds', (update: any) => update.set({ n: 1 }))`),
+    )
     const { stdout } = await succeed(run('plan'))
-    expect(stdout).to.match(/^002_fill {2}✓ fine {2}without a transaction
-  1\. update "beds" set "n" = \$1 where \("beds"\."ward"\) <= \(\$2\)
-     at migrations\/002_fill\.ts:3:3
-     → ROW EXCLUSIVE on public\.beds \(about 20,000 rows, /)
-    await fill('m')
-    const wrong = await run('plan')
-    expect(wrong.stdout).to.include('column "m" of relation "beds" does not exist')
+    expect(stdout).to.include(`002_fill  ✓ fine  without a transaction
+  1. update "beds" set "n" = $1 where ("beds"."ward") <= ($2)
+     at migrations/002_fill.ts:3:3
+     → ROW EXCLUSIVE on public.beds (about 20,000 rows, `)
   })
 })

@@ -3,6 +3,7 @@ import { cp, readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { check, resolveConfig } from 'prettier'
 import type { Finding } from '../src/findings.ts'
 import { createTestDatabase, serverUrl, type TestDatabase } from './support/database.ts'
 import { REPOSITORY } from './support/program.ts'
@@ -68,12 +69,8 @@ describe('the types of a migration that moves data', () => {
         .join(''),
     )
     expect(await project.read(`${folder}/after.ts`)).to.include('export interface Patients {')
-    await run(join(REPOSITORY, 'node_modules/.bin/prettier'), [
-      '--check',
-      '--config',
-      join(REPOSITORY, '.prettierrc.json'),
-      join(project.root, file),
-    ])
+    const style = { ...(await resolveConfig(join(REPOSITORY, 'package.json'))), parser: 'typescript' }
+    expect(await check(await project.read(file), style)).to.equal(true)
     const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8')
     const source = /^```ts\n(\/\*\* Gives every patient [^]*?)^```/m.exec(readme)?.[1] ?? ''
     await project.write(file, source)
@@ -81,7 +78,6 @@ describe('the types of a migration that moves data', () => {
     expect(await succeed('codegen')).to.equal(`Wrote ${folder}/after.ts\n`)
     expect(await project.read(`${folder}/before.ts`)).to.not.include('preferred_name')
     expect(await project.read(`${folder}/after.ts`)).to.include('preferred_name: string | null')
-    expect(await succeed('verify')).to.match(/^All is well: 6 migrations applied, undone/)
 
     await project.write(
       'tsconfig.json',
