@@ -149,7 +149,7 @@ async function fill(
       const sentAt = performance.now()
       // Of an empty table too, so that a mistake shows wherever the migration is tried.
       const next = { key: stretch?.key ?? [], rows: done.rows + (stretch?.rows ?? 0) }
-      await sendBatch(place, limited.compile(), id, next)
+      await sendBatch(place, { query: limited.compile(), id, state: next })
       if (stretch === undefined) return
       done = next
       const pauseMs = pause * (performance.now() - sentAt)
@@ -200,23 +200,27 @@ function identify({ name }: KeyedTable, query: CompiledQuery, begun: Set<string>
   return id
 }
 
+interface Batch {
+  readonly query: CompiledQuery
+  /** Of its backfill. */
+  readonly id: string
+  /** How far it brings that. */
+  readonly state: BackfillState
+}
+
 /**
  * Sends the update of a batch and records how far it comes, in one transaction, which is tried again
  * where it got no lock.
  */
-async function sendBatch(
-  place: BackfillPlace,
-  query: CompiledQuery,
-  id: string,
-  state: BackfillState,
-): Promise<void> {
+async function sendBatch(place: BackfillPlace, batch: Batch): Promise<void> {
   const { scope, session, beforeStatement } = place
+  const { query } = batch
   const send = async (statement: SentStatement): Promise<{ rows: never[] }> => {
     await beforeStatement(query.sql)
     await session.setTimeoutFor(query.sql)
     const wait = startWait(place.name, place.wait.lockTimeoutMs ?? 0)
     let isDone = false
-    while (!isDone) isDone = await isBatchDone(place, query, statement, wait, id, state)
+    while (!isDone) isDone = await isBatchDone(place, batch, statement, wait)
     return { rows: [] }
   }
   await scope.observeBatch(query, send, () => true)
@@ -225,11 +229,9 @@ async function sendBatch(
 /** False where it is to be tried again. */
 async function isBatchDone(
   place: BackfillPlace,
-  query: CompiledQuery,
+  { query, id, state }: Batch,
   statement: SentStatement,
   wait: LockWait,
-  id: string,
-  state: BackfillState,
 ): Promise<boolean> {
   const { database, session, report } = place
   const { client } = database

@@ -69,7 +69,10 @@ describe('the types of a migration that moves data', () => {
         .join(''),
     )
     expect(await project.read(`${folder}/after.ts`)).to.include('export interface Patients {')
-    const style = { ...(await resolveConfig(join(REPOSITORY, 'package.json'))), parser: 'typescript' }
+    const style = {
+      ...(await resolveConfig(join(REPOSITORY, 'package.json'))),
+      parser: 'typescript',
+    }
     expect(await check(await project.read(file), style)).to.equal(true)
     const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8')
     const source = /^```ts\n(\/\*\* Gives every patient [^]*?)^```/m.exec(readme)?.[1] ?? ''

@@ -48,10 +48,10 @@ export async function create(context: Context, options: CreateOptions): Promise<
       hint: `Give the words without a number: files are named ${NAMING_RULE}.`,
     })
   }
-  try {
-    await makeFolder(migrationsDir)
-    // Read first: where a migration before it fails, nothing is written.
-    const text = isData && options.isCodegenWanted ? await typesNow(context) : undefined
+  await writing(() => makeFolder(migrationsDir))
+  // Read first: where a migration before it fails, nothing is written.
+  const text = isData && options.isCodegenWanted ? await typesNow(context) : undefined
+  return writing(async () => {
     const name = `${nextNumber(listNames(migrationsDir))}_${words}`
     const file = join(migrationsDir, `${name}.ts`)
     const template = isData ? dataTemplate(name, folderPath(migrationsDir, generatedDir)) : TEMPLATE
@@ -60,6 +60,12 @@ export async function create(context: Context, options: CreateOptions): Promise<
     const types = frozenPaths(name)
     for (const path of types) await replaceFile(generatedDir, { path, text })
     return { name, file, types: types.map((path) => join(generatedDir, path)) }
+  })
+}
+
+async function writing<Result>(write: () => Promise<Result>): Promise<Result> {
+  try {
+    return await write()
   } catch (cause) {
     if (cause instanceof MigrationError) throw cause
     const reason = cause instanceof Error ? cause.message : String(cause)
