@@ -8,7 +8,7 @@ const LAYERS = [
     name: 'decisions',
     files: `
       arguments backoff blocker check-hints check-values checksum config connection-error content-losses
-      context duration effect-words index-mentions inflection interruption interrupts judgement
+      context duration effect-words frozen-types index-mentions inflection interruption interrupts judgement
       markdown-text ownership pattern-samples plan redact row-types rules/[^/]+ sample-conditions
       sample-values schema-docs/(?!queries|read-)[^/]+ server-progress server-wide services slice-files
       sql-text state table-state time touched-tables type-diff type-names`,
@@ -18,10 +18,11 @@ const LAYERS = [
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder cancel-request cancellation catalog catalog-diff catalog-facts
+      attempts awaited-builder backfill cancel-request cancellation catalog catalog-diff catalog-facts
       catalog-queries changed-file codegen column-parsers compile contents dangers database dialect docker
-      embedded/[^/]+ failure federation-db files findings fingerprint folder generated-files generated-folder git
-      held-statement history index-targets kysely-codegen leftover-indexes lock lock-retry measure migration-plan
+      embedded/[^/]+ failure federation-db files findings fingerprint folder frozen-folder frozen-replay
+      generated-files generated-folder git held-statement history index-targets keyset kysely-codegen
+      leftover-indexes lock lock-retry measure migration-plan
       migration-session migrator monitor no-typescript own-transaction parse-sql proof proof-with-rows row-search
       run-migration sample-rows sample-tables schema-docs/queries schema-docs/read-document schema-objects
       scratch scratch-marks scratch-run sent-statements services-file session-settings source-location squawk

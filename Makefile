@@ -5,16 +5,18 @@ NAME :=
 STEPS :=
 TO :=
 ALL :=
+DATA :=
 ARGS :=
-unexport NAME STEPS TO ALL ARGS
+unexport NAME STEPS TO ALL DATA ARGS
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
 # $(call quote,NAME): the value of NAME as one word for the shell, whatever is in it.
 quote = '$(subst ','\'',$(value $(1)))'
-# --all for ALL=1; any other value reaches the program, which refuses it.
+# --all for ALL=1, --data for DATA=1; any other value reaches the program, which refuses it.
 all-flag = --all$(if $(filter-out 1,$(value ALL)),=$(call quote,ALL))
+data-flag = --data$(if $(filter-out 1,$(value DATA)),=$(call quote,DATA))
 
 PACKAGES := node_modules/.package-lock.json
 TOOLS := node_modules/.tools
@@ -46,8 +48,8 @@ migrate-clean: $(PROGRAM) ## DESTRUCTIVE: drop all data, then migrate from scrat
 migrate-rollback: $(PROGRAM) ## Roll back the last migration, or more: STEPS=n, TO=name (stays applied), ALL=1
 	@node dist/main.cjs rollback $(if $(value STEPS),--steps=$(call quote,STEPS)) $(if $(value TO),--to=$(call quote,TO)) $(if $(value ALL),$(all-flag)) $(ARGS)
 
-migrate-create: $(PROGRAM) ## Write the next migration from a template: NAME=add_patient_allergies
-	@node dist/main.cjs create $(ARGS) $(if $(value NAME),-- $(call quote,NAME))
+migrate-create: $(PROGRAM) ## Write the next migration from a template: NAME=add_patient_allergies; DATA=1 if it moves data
+	@node dist/main.cjs create $(if $(value DATA),$(data-flag)) $(ARGS) $(if $(value NAME),-- $(call quote,NAME))
 
 migrate-plan: $(PROGRAM) ## What would migrate do? The exact SQL, what it locks, what is dangerous; touches nothing
 	@node dist/main.cjs plan $(ARGS)

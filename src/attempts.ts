@@ -6,6 +6,7 @@ import { MigrationError } from './errors.ts'
 import {
   ATTEMPT_STATEMENTS_TABLE,
   ATTEMPTS_TABLE,
+  type BackfillState,
   type IndexTarget,
   type MigrationAttempt,
 } from './migration.ts'
@@ -35,7 +36,7 @@ export async function ensureAttempts(database: Database): Promise<void> {
   const table = attemptsTableName(database)
   const statements = attemptStatementsTableName(database)
   // Asked first: IF NOT EXISTS wants the privilege to create them also where they are there.
-  if (await hasAttempts(database)) return
+  if (await hasAttempts(database)) return ensureBackfills(database)
   // One text of several statements is one transaction.
   await client.query(
     `create table if not exists ${table} (
@@ -45,7 +46,8 @@ export async function ensureAttempts(database: Database): Promise<void> {
        started_at timestamptz not null default clock_timestamp(),
        role text,
        client text,
-       last_statement text
+       last_statement text,
+       ${BACKFILLS}
      );
      comment on table ${table} is
        'Migrations without a transaction that are under way or were interrupted; written by federation-migrate only.';
@@ -60,6 +62,19 @@ export async function ensureAttempts(database: Database): Promise<void> {
   )
 }
 
+const BACKFILLS = `backfills jsonb not null default '{}'`
+
+/** Adds the column that a table of an earlier version lacks. */
+async function ensureBackfills(database: Database): Promise<void> {
+  const { client } = database
+  const table = attemptsTableName(database)
+  const { rows } = await client.query(
+    `select from pg_attribute where attrelid = to_regclass($1) and attname = 'backfills'`,
+    [table],
+  )
+  if (rows.length === 0) await client.query(`alter table ${table} add column ${BACKFILLS}`)
+}
+
 /** An attempt as the database gives it: JSON has no dates. */
 export interface AttemptRow extends Omit<MigrationAttempt, 'startedAt' | 'statements' | 'indexes'> {
   readonly startedAt: string
@@ -69,6 +84,7 @@ export interface AttemptRow extends Omit<MigrationAttempt, 'startedAt' | 'statem
 /** The query that gives every attempt as an `AttemptRow`. */
 export function selectAttemptsSql(database: Database): string {
   return `select name, id, direction, started_at as "startedAt", role, client, last_statement as "lastStatement",
+      coalesce(to_jsonb(a) -> 'backfills', '{}') as backfills,
       (select coalesce(json_agg(json_build_object('sql', s.statement, 'indexes', s.indexes) order by s.ordinal), '[]')
          from ${attemptStatementsTableName(database)} s where s.name = a.name) as sent
     from ${attemptsTableName(database)} a`
@@ -121,9 +137,33 @@ export async function startAttempt(
       set (id, direction, started_at, role, client, last_statement) =
           (excluded.id, excluded.direction, excluded.started_at, excluded.role, excluded.client, null)`
   // One that contradicted the history counted for nothing.
-  const stale = `delete from ${attemptStatementsTableName(database)} where name = ${client.escapeLiteral(name)}`
-  await client.query(earlier === undefined ? `${stale}; ${start}` : start)
+  const stale = [attemptStatementsTableName(database), attemptsTableName(database)].map(
+    (table) => `delete from ${table} where name = ${client.escapeLiteral(name)}`,
+  )
+  await client.query(earlier === undefined ? [...stale, start].join('; ') : start)
   return id
+}
+
+/**
+ * Records, in the transaction that is open, how far a backfill has come, as the role of the connection and
+ * to the end of the transaction. False where the attempt is no longer what is recorded.
+ */
+export async function recordBackfill(
+  database: Database,
+  { name, id }: Pick<MigrationAttempt, 'name' | 'id'>,
+  backfill: string,
+  state: BackfillState,
+): Promise<boolean> {
+  const { client, role } = database
+  await client.query(
+    `set local session authorization default; set local role ${client.escapeIdentifier(role)}`,
+  )
+  const { rowCount } = await client.query(
+    `update ${attemptsTableName(database)} set backfills = backfills || jsonb_build_object($3::text, $4::jsonb)
+      where name = $1 and id = $2`,
+    [name, id, backfill, JSON.stringify(state)],
+  )
+  return rowCount === 1
 }
 
 /**

@@ -15,7 +15,7 @@ export interface TypesResult extends TypeDiff {
   /** True where any file was not what it should be. */
   readonly isWritten: boolean
   readonly written: readonly string[]
-  /** Slices of services that are gone. */
+  /** Slices of services that are gone, and frozen types of migrations that are. */
   readonly removed: readonly string[]
 }
 

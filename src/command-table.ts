@@ -235,11 +235,20 @@ export const COMMANDS: readonly Command[] = [
     name: 'create',
     positionals: ['NAME'],
     summary: 'write the next numbered migration from a template',
-    flags: [],
-    run: async (context, { positionals: [name = ''] }) => {
+    flags: [
+      {
+        name: 'data',
+        help: 'one that moves data, with the types of the schema before and after it',
+      },
+    ],
+    run: async (context, { positionals: [description = ''], switches }) => {
       const { create } = await import('./commands/create.ts')
-      const result = await create(context.config, name)
-      return { json: result, text: () => `${result.file}\n` }
+      const result = await create(context, {
+        description,
+        isData: switches.has('data'),
+        isCodegenWanted: !switches.has('no-codegen'),
+      })
+      return { json: result, text: () => [result.file, ...(result.types ?? []), ''].join('\n') }
     },
   },
   {
@@ -268,7 +277,10 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'codegen',
     positionals: [],
-    summary: 'regenerate the types and schema.md from the database as it is',
+    summary:
+      'regenerate generated/ from the database as it is, and the types of migrations that move data',
+    description:
+      'For migrations made with create --data it replays the migrations on a scratch database: of\nSCRATCH_DATABASE_URL, else on the embedded server. Without any it needs none.',
     flags: [],
     run: async (context, { switches }) => {
       if (switches.has('no-codegen')) {

@@ -34,6 +34,16 @@ export type ProgressEvent =
       readonly activity: string | undefined
     }
   | {
+      readonly type: 'backfill-progress'
+      readonly name: string
+      readonly table: string
+      readonly rows: number
+      /** An estimate; undefined where nobody knows. */
+      readonly totalRows: number | undefined
+      readonly remainingMs: number | undefined
+    }
+  | { readonly type: 'backfill-ended' }
+  | {
       /** It got no lock in time, and is tried again after a pause. */
       readonly type: 'migration-blocked'
       readonly name: string

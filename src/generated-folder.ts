@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MigrationError } from './errors.ts'
 import { makeFolder } from './folder.ts'
@@ -47,11 +47,12 @@ export async function replaceFile(
   }
 }
 
-/** Removes a file. Throws `codegen_failed`. */
+/** Removes a file, and its folder where nothing else is in it. Throws `codegen_failed`. */
 export async function removeFile(generatedDir: string, path: string): Promise<void> {
   const file = join(generatedDir, path)
   try {
     await rm(file, { force: true })
+    await rmdir(dirname(file)).catch(() => undefined)
   } catch (cause) {
     throw failure('remove', file, cause)
   }

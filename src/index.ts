@@ -1,2 +1,3 @@
 export { createFederationDb } from './federation-db.ts'
+export type { MigrationTools } from './migration.ts'
 export type { Services } from './ownership.ts'

@@ -30,10 +30,17 @@ export interface LockWait {
 /** SQLSTATEs (PostgreSQL documentation, appendix A): lock_timeout passed, or NOWAIT; two waited for each other. */
 const LOCK_NOT_AVAILABLE = '55P03'
 const DEADLOCK_DETECTED = '40P01'
+/** The transaction must be run again: somebody else changed the same rows. */
+const SERIALIZATION_FAILURE = '40001'
 
 /** True where a lock was not to be had, also where that is only the cause of the error. */
 export function isLockFailure(error: unknown): boolean {
   return hasSqlState(error, LOCK_NOT_AVAILABLE) || hasSqlState(error, DEADLOCK_DETECTED)
+}
+
+/** The same for a transaction that can be run again as a whole. */
+export function isRetryable(error: unknown): boolean {
+  return isLockFailure(error) || hasSqlState(error, SERIALIZATION_FAILURE)
 }
 
 function hasSqlState(error: unknown, sqlState: string): boolean {

@@ -127,6 +127,8 @@ function restart({ database, facts }: SessionContext, wish: SessionWish): string
 
 /** The session of a migration without a transaction. */
 export interface PlainSession extends Session {
+  /** Sets how long a statement waits for a lock, before the transaction that it is sent in begins. */
+  readonly setTimeoutFor: (sql: string) => Promise<void>
   /** Prepares it; to be awaited before anything is sent. */
   readonly open: () => Promise<void>
   readonly around: Around
@@ -161,6 +163,7 @@ export function plainSession(
     client,
     scope,
     aroundStatement: context.aroundStatement,
+    setTimeoutFor,
     open: async () => {
       if (!facts.isDirect) return
       const query = openingQuery(database, facts, wish, 'session')

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, UpdateQueryBuilder } from 'kysely'
 
 /**
  * A database whose tables are not known at compile time: what a migration gets.
@@ -6,8 +6,49 @@ import type { Kysely } from 'kysely'
  */
 export type MigrationDatabase = Kysely<any>
 
-/** One of a module's two functions. */
-export type MigrationFunction = (db: MigrationDatabase) => Promise<void>
+/**
+ * One of a module's two functions. It gets the same database twice, for a module to type it as it is
+ * before and after the migration.
+ */
+export type MigrationFunction = (
+  db: MigrationDatabase,
+  same: MigrationDatabase,
+  tools: MigrationTools,
+) => Promise<void>
+
+/** What a migration is handed beside its database. */
+export interface MigrationTools {
+  readonly backfill: Backfill
+}
+
+/**
+ * Updates a large table batch by batch, in the order of its primary key: each batch in a transaction of its
+ * own, so that no lock outlasts it. Where the migration is interrupted, its next try goes on after the last
+ * batch that was committed, as long as the update's SQL and parameters are the same: for the time of day
+ * write `sql\`now()\``, since `new Date()` is another one each time. Rows that are written behind it while
+ * it runs are not seen: first release what writes them rightly.
+ * Only for migrations with `transaction: false`.
+ */
+export type Backfill = <Tables, Table extends keyof Tables & string>(
+  db: Kysely<Tables>,
+  table: Table,
+  /** Says what to set, and where; the limits of the batch are added to it. */
+  update: (
+    update: UpdateQueryBuilder<Tables, Table, Table, unknown>,
+  ) => UpdateQueryBuilder<Tables, Table, any, any>,
+  options?: BackfillOptions,
+) => Promise<void>
+
+/** An update of any table, as it is built. */
+export type MigrationUpdate = UpdateQueryBuilder<any, any, any, any>
+
+/** How a backfill goes about it. */
+export interface BackfillOptions {
+  /** How many rows of the table a batch goes through; 1000. */
+  readonly batch?: number
+  /** How long to pause after a batch, as a multiple of the time that it took; 1, and 0 for no pause. */
+  readonly pause?: number
+}
 
 /** What a migration file exports, checked. Either `down` or `irreversible` is there. */
 export interface MigrationModule {
@@ -111,6 +152,16 @@ export interface MigrationAttempt {
   /** The indexes that these name, in the same order. */
   readonly indexes: readonly IndexTarget[]
   readonly lastStatement: string | null
+  /** How far its backfills have come, by what tells one from another. */
+  readonly backfills: Readonly<Record<string, BackfillState>>
+}
+
+/** How far a backfill has come. */
+export interface BackfillState {
+  /** The primary key of the last row that it went through, as text. */
+  readonly key: readonly string[]
+  /** How many rows it went through. */
+  readonly rows: number
 }
 
 /** What the runner's tables say. */

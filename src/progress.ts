@@ -1,6 +1,7 @@
 import { formatDuration } from './duration.ts'
 import type { ProgressEvent, Report } from './events.ts'
 import { styled, type View } from './render.ts'
+import { percentage } from './server-progress.ts'
 
 /** Where progress goes. */
 export interface ProgressOutput {
@@ -27,6 +28,7 @@ interface Ongoing {
   /** When a log heard of it last. */
   lineAt: number
   isBlockTold: boolean
+  isBackfill: boolean
 }
 
 /**
@@ -60,6 +62,7 @@ export function createProgress(view: View, output: ProgressOutput): Report {
       note: undefined,
       lineAt: startedAt,
       isBlockTold: false,
+      isBackfill: false,
     }
     const timer = setInterval(() => {
       tick(started)
@@ -110,7 +113,7 @@ export function createProgress(view: View, output: ProgressOutput): Report {
       case 'stopping': {
         const stillOngoing = ongoing
         stop()
-        output.write(`${describeStopping(event)}\n`)
+        output.write(`${describeStopping(event, stillOngoing?.isBackfill === true)}\n`)
         if (stillOngoing !== undefined) {
           start(stillOngoing.type, stillOngoing.label, stillOngoing.startedAt)
         }
@@ -118,6 +121,16 @@ export function createProgress(view: View, output: ProgressOutput): Report {
       }
       case 'migration-activity':
         if (ongoing !== undefined) ongoing.note = event.activity
+        break
+      case 'backfill-progress':
+        if (ongoing === undefined) break
+        ongoing.note = describeBackfill(event)
+        ongoing.isBackfill = true
+        break
+      case 'backfill-ended':
+        if (ongoing === undefined) break
+        ongoing.note = undefined
+        ongoing.isBackfill = false
         break
       case 'migration-blocked':
         if (ongoing === undefined) break
@@ -145,11 +158,26 @@ function describeBlock({ tries, maxTries, pauseMs, blockers }: BlockedEvent): st
   return blockers === undefined ? tried : `${tried}; blocked by ${blockers}`
 }
 
+const BAR_WIDTH = 20
+
+function describeBackfill(event: Extract<ProgressEvent, { type: 'backfill-progress' }>): string {
+  const { table, rows, totalRows, remainingMs } = event
+  const percent = percentage(rows, totalRows ?? null)
+  const done = rows.toLocaleString('en')
+  if (totalRows === undefined || percent === undefined) return `${table}, ${done} rows`
+  const full = Math.floor((percent / 100) * BAR_WIDTH)
+  const bar = '█'.repeat(full) + '░'.repeat(BAR_WIDTH - full)
+  const left = remainingMs === undefined ? '' : `, ${formatDuration(remainingMs)} left`
+  return `${table} ${bar} ${percent} %, ${done} of about ${totalRows.toLocaleString('en')} rows${left}`
+}
+
 /** What is told once, and ends what went on. */
 type PlainEvent = Exclude<
   ProgressEvent,
   {
     type:
+      | 'backfill-ended'
+      | 'backfill-progress'
       | 'dropping'
       | 'index-dropping'
       | 'migration-started'
@@ -197,13 +225,19 @@ function eventLines(view: View, event: PlainEvent): readonly string[] {
   }
 }
 
-function describeStopping(event: Extract<ProgressEvent, { type: 'stopping' }>): string {
+function describeStopping(
+  event: Extract<ProgressEvent, { type: 'stopping' }>,
+  isBackfill: boolean,
+): string {
   const { signal, name, direction, runningMs, statementTimeoutMs = 0, isInTransaction } = event
   const what = direction === 'up' ? name : `the down of ${name}`
   const limit =
     statementTimeoutMs === 0
       ? 'which takes as long as its statements take'
       : `in which each statement may take ${formatDuration(statementTimeoutMs)}`
+  if (isBackfill) {
+    return `${signal}: ${what} ends after this batch (${formatDuration(runningMs)} so far); a second one cancels the batch, those before it stay`
+  }
   const second = isInTransaction
     ? 'cancels it and rolls it back'
     : 'cancels its statement; what it did before stays'

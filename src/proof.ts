@@ -45,8 +45,8 @@ export interface Proofs<End> {
 
 /** What goes on while migrations are tried. */
 export interface ProofSteps<End> {
-  /** Hears of each migration before it is tried; `position` counts from 1. */
-  readonly onStep: (name: string, position: number) => void
+  /** Hears of each migration before it is tried, on a database on which those before it are applied; `position` counts from 1. */
+  readonly onStep: (name: string, position: number, database: Database) => Promise<void>
   /** Gets a database on which all are applied. */
   readonly atEnd: (database: Database) => Promise<End>
 }
@@ -87,7 +87,7 @@ export async function proveMigrations<End>(
     const isUnseen = async (expected: Catalog): Promise<boolean> =>
       !isThorough && diffUnordered(expected, await read()).length > 0
     for (const migration of migrations.slice(done.length)) {
-      onStep(migration.file.name, proofs.length + 1)
+      await onStep(migration.file.name, proofs.length + 1, database)
       // It has no `down` to show what the one before it left.
       if (migration.module.irreversible !== undefined && (await isUnseen(catalog))) {
         return lookThoroughly()

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { LoadedMigration } from './compile.ts'
 import { awaitCancellation } from './cancellation.ts'
+import { refuseBackfill } from './backfill.ts'
 import { createKysely } from './dialect.ts'
 import { MigrationError, withDetails } from './errors.ts'
 import type { Direction, Report } from './events.ts'
@@ -17,7 +18,7 @@ import {
   stoppedFailure,
 } from './lock-retry.ts'
 import { dropLeftovers } from './leftover-indexes.ts'
-import type { MigrationAttempt, MigrationDatabase } from './migration.ts'
+import type { MigrationAttempt, MigrationDatabase, MigrationTools } from './migration.ts'
 import {
   announceStop,
   plainSession,
@@ -222,7 +223,8 @@ async function runInTransaction(attempt: Attempt, run: Run): Promise<void> {
     ...record(attempt, run),
   ]
   const db = createKysely(transactionSession(run, attempt, beforeCommit))
-  await db.transaction().execute((transaction) => callMigration(attempt, run, transaction))
+  const tools = { backfill: refuseBackfill(attempt.migration.file.name) }
+  await db.transaction().execute((transaction) => callMigration(attempt, run, transaction, tools))
 }
 
 /** The migration as what runs without a transaction needs to know it. */
@@ -234,7 +236,8 @@ function looseMigration(attempt: Attempt, run: Run): LooseMigration {
     scope: attempt.scope,
     session: plainSession(run, attempt),
     earlier: run.earlierAttempts.get(name),
-    call: (db) => callMigration(attempt, run, db),
+    wait: attempt.wait,
+    call: (db, tools) => callMigration(attempt, run, db, tools),
     record: (attemptId) => record(attempt, run, attemptId),
   }
 }
@@ -243,14 +246,16 @@ async function callMigration(
   { migration, scope }: Attempt,
   run: Run,
   db: MigrationDatabase,
+  tools: MigrationTools,
 ): Promise<void> {
   const { direction } = run
   const { file, module } = migration
   const call = direction === 'up' ? module.up : module.down
   if (call === undefined) throw new Error(`${file.name} has no ${direction}`)
+  const watched = db.withPlugin(scope.plugin)
   const cancellation = awaitCancellation(file.name, run)
   try {
-    await Promise.race([call(db.withPlugin(scope.plugin)), cancellation.cancelled])
+    await Promise.race([call(watched, watched, tools), cancellation.cancelled])
   } catch (error) {
     // Nothing of it may reach the connection after the rollback.
     await scope.close()

@@ -7,6 +7,7 @@ import {
   PostgresIntrospector,
   PostgresQueryCompiler,
 } from 'kysely'
+import { refuseBackfill } from './backfill.ts'
 import { type LoadedMigration, loadMigrations } from './compile.ts'
 import type { MigrationDatabase, MigrationFile } from './migration.ts'
 
@@ -37,10 +38,11 @@ export async function statementsOf(
  * The statements that a migration's `up` would send, found by running it against no database at all:
  * every query finds and changes no rows. It gets no further than `limit` statements or two seconds: a
  * backfill may be a loop that only rows can end.
- * Undefined where that does not get it to its end, as with a migration that depends on what it reads.
+ * Undefined where that does not get it to its end, as with a migration that depends on what it reads, or
+ * that has a backfill.
  */
 async function previewStatements(
-  { module }: LoadedMigration,
+  { file, module }: LoadedMigration,
   limit: number,
 ): Promise<readonly string[] | undefined> {
   const driver = new PreviewDriver(limit)
@@ -52,7 +54,7 @@ async function previewStatements(
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
   })
-  const ended = module.up(db).then(
+  const ended = module.up(db, db, { backfill: refuseBackfill(file.name) }).then(
     () => true,
     () => false,
   )

@@ -35,6 +35,8 @@ export interface StatementScope {
     send: (statement: SentStatement) => Promise<QueryResult<Row>>,
     isInTransaction: () => boolean,
   ) => Promise<QueryResult<Row>>
+  /** The same for one that is sent again and again: its text is listed once. */
+  readonly observeBatch: StatementScope['observe']
   /**
    * Ends the scope once the migration's function has returned or thrown: waits for the query that is
    * on its way, and refuses whatever follows. Gives the error to throw where a query was not awaited:
@@ -71,7 +73,12 @@ export function createStatementScope(
     transformResult: ({ result }) => Promise.resolve(result),
   }
 
-  const observe: StatementScope['observe'] = async (query, send, isInTransaction) => {
+  const observeListed = async <Row>(
+    query: CompiledQuery,
+    send: (statement: SentStatement) => Promise<QueryResult<Row>>,
+    isInTransaction: () => boolean,
+    isListed: boolean,
+  ): Promise<QueryResult<Row>> => {
     // A query that was compiled by hand passed no plugin: this far down, the stack shows who awaits it.
     const site = callSites.get(query.queryId) ?? callSite()
     const statement: SentStatement = { sql: query.sql, location: () => locate(site) }
@@ -79,7 +86,7 @@ export function createStatementScope(
     if (isClosed) throw unawaited(name, 'without awaiting it', statement.location())
     if (transaction) refuseBreach(name, statement)
     refuse(query.sql)
-    statements.push(query.sql)
+    if (isListed) statements.push(query.sql)
     const sent = send(statement)
     inFlight.set(sent, statement)
     try {
@@ -103,7 +110,19 @@ export function createStatementScope(
     return abandoned && unawaited(name, 'without awaiting it', abandoned.location())
   }
 
-  return { plugin, observe, close, statements: () => statements, firstFailure: () => failure }
+  const observe: StatementScope['observe'] = (query, send, isInTransaction) =>
+    observeListed(query, send, isInTransaction, true)
+  const observeBatch: StatementScope['observe'] = (query, send, isInTransaction) =>
+    observeListed(query, send, isInTransaction, !statements.includes(query.sql))
+
+  return {
+    plugin,
+    observe,
+    observeBatch,
+    close,
+    statements: () => statements,
+    firstFailure: () => failure,
+  }
 }
 
 /** How deep Kysely and its plugins may stand between a migration's line and the query. */

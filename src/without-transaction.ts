@@ -6,6 +6,7 @@ import {
   recordStatementsSql,
   startAttempt,
 } from './attempts.ts'
+import { createBackfills } from './backfill.ts'
 import type { Database } from './database.ts'
 import { createKysely } from './dialect.ts'
 import { MigrationError } from './errors.ts'
@@ -14,17 +15,25 @@ import { isConnectionLost, serverProblem } from './failure.ts'
 import { indexMentions } from './index-mentions.ts'
 import { resolveTexts } from './index-targets.ts'
 import { findLeftovers, type LeftoverIndex } from './leftover-indexes.ts'
-import type { IndexTarget, MigrationAttempt, MigrationDatabase } from './migration.ts'
+import type { LockWait, Patience } from './lock-retry.ts'
+import type {
+  IndexTarget,
+  MigrationAttempt,
+  MigrationDatabase,
+  MigrationTools,
+} from './migration.ts'
 import type { PlainSession } from './migration-session.ts'
 import { isAtomic } from './sql-text.ts'
 import type { StatementScope } from './statement-scope.ts'
 
 /** A migration that runs without a transaction, in one direction. */
-export interface LooseMigration {
+export interface LooseMigration extends Patience {
   readonly name: string
   readonly direction: Direction
   readonly scope: StatementScope
   readonly session: PlainSession
+  /** What its statements wait for. */
+  readonly wait: LockWait
   /** What is known of it where it was interrupted before. */
   readonly earlier: MigrationAttempt | undefined
   /** `user@host` of who runs it. */
@@ -33,7 +42,7 @@ export interface LooseMigration {
   /** Puts the session back to its defaults. */
   readonly resetSql: string
   /** Calls the migration's function, and waits until all that it sent is done. */
-  readonly call: (db: MigrationDatabase) => Promise<void>
+  readonly call: (db: MigrationDatabase, tools: MigrationTools) => Promise<void>
   /** What writes the history and forgets the attempt of that id. */
   readonly record: (attemptId: string) => readonly string[]
 }
@@ -56,9 +65,12 @@ export async function runWithoutTransaction(
   })
   const recorder = createRecorder(database, migration, id)
   const db = createKysely({ ...session, beforeStatement: recorder.beforeStatement })
+  const { beforeStatement } = recorder
+  const backfills = createBackfills({ ...migration, database, id, beforeStatement })
   try {
     await session.open()
-    await db.connection().execute((connection) => migration.call(connection))
+    await db.connection().execute((connection) => migration.call(connection, backfills))
+    await backfills.close()
     if (client.getTransactionStatus() !== IDLE) {
       throw new MigrationError('migration_failed', `${name} left a transaction open`, {
         hint: 'End it with COMMIT.',
@@ -68,6 +80,7 @@ export async function runWithoutTransaction(
     await client.query(recordingSql(database, migration, id))
     await client.query(migration.resetSql)
   } catch (error) {
+    await backfills.close().catch(() => undefined)
     // What follows on this connection (the generated types) starts clean; a lost one says so itself.
     await client
       .query('rollback')

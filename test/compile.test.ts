@@ -1,12 +1,15 @@
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { checkExports, type LoadedMigration, loadMigrations } from '../src/compile.ts'
-import type { MigrationFile } from '../src/migration.ts'
+import type { MigrationFile, MigrationFunction } from '../src/migration.ts'
 import { rejectionOf } from './support/errors.ts'
 import { migrationFile } from './support/history.ts'
 import { createTestProject, migrationSource, type TestProject } from './support/project.ts'
 
 const UP = (): Promise<void> => Promise.resolve()
+
+/** What is handed to functions that use none of it. */
+const NOTHING = [] as unknown as Parameters<MigrationFunction>
 
 /** What a module without `config` comes to. */
 const DEFAULTS = {
@@ -194,7 +197,7 @@ describe('loadMigrations', () => {
     const [loaded] = await load({
       '001_a': migrationSource("interface Note { text: string }\n  throw new Error('oops')"),
     })
-    const error: unknown = await loaded!.module.up(undefined as never).catch((e: unknown) => e)
+    const error: unknown = await loaded!.module.up(...NOTHING).catch((e: unknown) => e)
     expect(loaded!.locate(error)).to.equal('migrations/001_a.ts:4:9')
   })
 
@@ -206,7 +209,7 @@ describe('loadMigrations', () => {
     const [loaded] = await load({
       '001_a': `import { x } from './lib/x.ts'\n${migrationSource('x()')}`,
     })
-    const error: unknown = await loaded!.module.up(undefined as never).catch((e: unknown) => e)
+    const error: unknown = await loaded!.module.up(...NOTHING).catch((e: unknown) => e)
     expect(loaded!.locate(error)).to.equal('migrations/lib/x.ts:3:9')
   })
 
@@ -290,7 +293,7 @@ import { join } from 'node:path'
 export async function up(): Promise<void> { throw Object.assign(new Error(), { sql, pg, join }) }
 export const irreversible = 'a test'`,
     })
-    const thrown: unknown = await loaded!.module.up(undefined as never).catch((e: unknown) => e)
+    const thrown: unknown = await loaded!.module.up(...NOTHING).catch((e: unknown) => e)
     expect(thrown).to.include({ sql: (await import('kysely')).sql, join })
     expect(thrown).to.have.nested.property('pg.Client')
   })
@@ -302,7 +305,7 @@ export const irreversible = 'a test'`,
 export async function up(): Promise<void> { throw new Error(rows[0]) }
 export const irreversible = 'a test'`,
     })
-    const thrown = await loaded!.module.up(undefined as never).catch((e: unknown) => e)
+    const thrown = await loaded!.module.up(...NOTHING).catch((e: unknown) => e)
     expect(thrown).to.have.property('message', 'a')
   })
 
@@ -311,7 +314,7 @@ export const irreversible = 'a test'`,
       '001_a': `export async function up(): Promise<void> { throw new Error(__dirname + '|' + __filename) }
 export const irreversible = 'a test'`,
     })
-    const thrown = await loaded!.module.up(undefined as never).catch((e: unknown) => e)
+    const thrown = await loaded!.module.up(...NOTHING).catch((e: unknown) => e)
     const folder = join(project.root, 'migrations')
     expect(thrown).to.have.property('message', `${folder}|${join(folder, '001_a.ts')}`)
   })

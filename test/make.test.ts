@@ -83,6 +83,14 @@ describe('make', () => {
     expect(stdout).to.match(/npm run --silent check && node dist\/main.cjs verify --no-target --with-data\n$/)
   })
 
+  it('passes DATA=1 on, and nothing that happens to be in the environment', async () => {
+    const create = async (...args: readonly string[]): Promise<string> =>
+      (await make('--dry-run', 'migrate-create', 'NAME=a', ...args)).stdout.trimEnd()
+    expect(await create('DATA=1')).to.match(/main\.cjs create --data {2}-- 'a'$/)
+    expect(await create('DATA=0')).to.match(/main\.cjs create --data='0' {2}-- 'a'$/)
+    expect(await create()).to.match(/main\.cjs create {3}-- 'a'$/)
+  })
+
   it('quick-start says where the database is and what to do next', async () => {
     const { status, stdout, stderr } = await make('quick-start')
     expect(status, stderr).to.equal(0)

@@ -1,8 +1,9 @@
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { type Catalog, readCatalog } from '../catalog.ts'
 import { diffCatalogs } from '../catalog-diff.ts'
 import { findStaleFiles, type StaleFile } from '../codegen.ts'
 import { inspectMigrations, type LoadedMigration } from '../compile.ts'
+import type { Config } from '../config.ts'
 import { type Context, interruptible, type RunContext } from '../context.ts'
 import { type Database, withDatabase } from '../database.ts'
 import { MigrationError, type Problem } from '../errors.ts'
@@ -15,6 +16,9 @@ import {
   originsOf,
   rowFlawFinding,
 } from '../findings.ts'
+import { findDataMigrations, findStaleFrozen, type StaleFrozen } from '../frozen-folder.ts'
+import { typesText } from '../frozen-replay.ts'
+import { frozenFiles, frozenPositions } from '../frozen-types.ts'
 import { readHistory, readOrigin } from '../history.ts'
 import { isLockHeld } from '../lock.ts'
 import { type History, type MigrationFile, NEEDS_EMPTY_TABLES, OWN_TABLES } from '../migration.ts'
@@ -91,12 +95,13 @@ export async function verify(context: Context, options: VerifyOptions): Promise<
   const { loaded, problems } = await inspectMigrations(folder.files)
   const fileFindings = distinct([...folder.problems, ...problems]).map(asFinding('file'))
   const usable = usableOf(folder.files, loaded)
+  const data = options.isTypesWanted ? findDataMigrations(folder.files) : new Set<string>()
   // The target may be on the embedded server too: that stays as it was found.
   return withEmbeddedAsItWas(config, async () => {
     const target = options.isTargetWanted ? await readTarget(context) : undefined
     const entries = entriesOf(folder.files, target)
     const replayed = await interruptible(context, (running) =>
-      replay(running, usable, { ...options, target, entries, total: folder.files.length }),
+      replay(running, usable, { ...options, target, entries, total: folder.files.length, data }),
     )
     const { proofs } = replayed
     return {
@@ -204,6 +209,8 @@ interface ReplayFacts extends VerifyOptions {
   readonly entries: readonly MigrationEntry[]
   /** How many migrations there are, usable or not. */
   readonly total: number
+  /** Those for which types are frozen. */
+  readonly data: ReadonlySet<string>
 }
 
 interface Replayed {
@@ -220,16 +227,26 @@ async function replay(
   facts: ReplayFacts,
 ): Promise<Replayed> {
   const { config, report } = context
-  const { target, entries, isTypesWanted, isDataWanted, total } = facts
+  const { target, entries, isTypesWanted, isDataWanted, total, data } = facts
+  const names = loaded.map(({ file }) => file.name)
+  const positions = frozenPositions(names, data)
+  const frozen = new Map<number, string>()
+  const lookAtTypes = async (database: Database, applied: number): Promise<void> => {
+    if (positions.includes(applied)) frozen.set(applied, await typesText(database))
+  }
   return withScratchServer(config, report, target?.scratch ?? PLAIN_SCRATCH, async (server) => {
     const { base, proofs, end } = await proveMigrations(context, server, loaded, {
-      onStep: (name, position) => {
+      onStep: async (name, position, database) => {
         report({ type: 'proving', name, position, total })
+        await lookAtTypes(database, position - 1)
       },
-      atEnd: async (database) => ({
-        stale: isTypesWanted ? await findStaleFiles(database, typesLocation(context)) : [],
-        ownership: await findOwnershipProblems(database, context),
-      }),
+      atEnd: async (database) => {
+        await lookAtTypes(database, loaded.length)
+        return {
+          stale: isTypesWanted ? await findStaleFiles(database, typesLocation(context)) : [],
+          ownership: await findOwnershipProblems(database, context),
+        }
+      },
     }).finally(() => {
       report({ type: 'proving-ended' })
     })
@@ -240,6 +257,9 @@ async function replay(
       target && (await findDrift(context, server, loaded, target, entries, base, proofs))
     const isTypesSeen = isTypesWanted && end !== undefined && loaded.length === total
     const stale = isTypesSeen ? end.stale : []
+    const staleFrozen = isTypesWanted
+      ? await findStaleFrozen(config.generatedDir, frozenFiles(names, data, frozen), data)
+      : []
     const untried = total - proofs.length
     return {
       findings: [
@@ -247,11 +267,16 @@ async function replay(
         ...withRows.proofs.flatMap((proof) => rowFlawFinding(proof) ?? []),
         ...(drift ?? []),
         ...stale.map((file) => staleFinding(file, config.root)),
+        ...staleFrozen.map((file) => frozenFinding(file, config)),
         ...(end?.ownership ?? []).map(asFinding('services')),
       ],
       proofs,
       needEmptyTables: withRows.excused,
-      types: !isTypesSeen ? 'unchecked' : stale.length === 0 ? 'fresh' : 'stale',
+      types: !isTypesSeen
+        ? 'unchecked'
+        : stale.length + staleFrozen.length === 0
+          ? 'fresh'
+          : 'stale',
       unchecked: [
         ...(untried === 0 ? [] : [untried === 1 ? '1 migration' : `${untried} migrations`]),
         ...(target !== undefined && drift === undefined ? ['the live schema'] : []),
@@ -346,13 +371,27 @@ function staleFinding({ file, state, changes }: StaleFile, root: string): Findin
     kind: 'types',
     message: `${name} ${STALE_WORDS[state]}`,
     hint: 'Apply all migrations, and commit what that writes: federation-migrate up',
-    details:
-      state !== 'different' || !file.endsWith('.ts')
-        ? []
-        : changes.length > 0
-          ? changes
-          : ['only comments or other text differ'],
+    details: state !== 'different' || !file.endsWith('.ts') ? [] : describeChanges(changes),
   }
+}
+
+function frozenFinding(
+  { migration, path, state, changes }: StaleFrozen,
+  { root, generatedDir }: Config,
+): Finding {
+  const name = relative(root, join(generatedDir, path))
+  const what = state === 'superfluous' ? 'belongs to no migration any more' : STALE_WORDS[state]
+  return {
+    kind: 'types',
+    migration,
+    message: `${name} ${what}`,
+    hint: 'Make it again, and commit that: federation-migrate codegen',
+    details: state !== 'different' ? [] : describeChanges(changes),
+  }
+}
+
+function describeChanges(changes: readonly string[]): readonly string[] {
+  return changes.length > 0 ? changes : ['only comments or other text differ']
 }
 
 const STALE_WORDS: Readonly<Record<StaleFile['state'], string>> = {

@@ -35,7 +35,7 @@ const backfill: Rule = {
   level: 'dangerous',
   what: 'UPDATE or DELETE of a whole table in use at once, in WITH too',
   why: 'It locks every row until it commits, doubles the table, and starts from nothing when it is interrupted. Dangerous, as all of that grows with the table. One that finds its rows by an index was measured not to read the table, and is let pass.',
-  hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped. Where there are many millions of rows, make a partial index of those that are left first.',
+  hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped. An update needs no loop: federation-migrate create --data makes a migration with a helper for it. Where there are many millions of rows, make a partial index of those that are left first.',
   example: ["update visits set priority = 'routine' where priority is null"],
   find: (scene) => {
     const { node } = scene.statement

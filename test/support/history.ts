@@ -45,5 +45,6 @@ export function migrationAttempt(
     statements: ['create table b (id integer)', lastStatement],
     indexes: [],
     lastStatement,
+    backfills: {},
   }
 }

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import type pg from 'pg'
+import { refuseBackfill } from '../../src/backfill.ts'
 import { loadMigrations } from '../../src/compile.ts'
 import {
   LOCK_MODES,
@@ -86,7 +87,7 @@ export async function measureModule(
   })
   if (transaction) await client.query('begin')
   try {
-    await up(db)
+    await up(db, db, { backfill: refuseBackfill('001_a') })
   } catch (error) {
     await client.query('rollback')
     throw error

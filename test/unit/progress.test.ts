@@ -151,6 +151,42 @@ describe('createProgress', () => {
       expect(parts).to.deep.equal(['  001_a … 10.0 s: CREATE INDEX, 42 %\n'])
     })
 
+    it('shows how far a backfill is, about how much there is, and how long it takes', () => {
+      const backfill = {
+        type: 'backfill-progress',
+        name: '001_a',
+        table: 'public.visits',
+        rows: 504_000,
+        totalRows: 1_200_000,
+        remainingMs: 65_000,
+      } as const
+      const { parts, report } = start(true)
+      report(backfill)
+      pass(1)
+      report({ ...backfill, totalRows: undefined, remainingMs: undefined })
+      pass(1)
+      report({
+        type: 'stopping',
+        signal: 'SIGINT',
+        name: '001_a',
+        direction: 'up',
+        runningMs: 2000,
+        statementTimeoutMs: 0,
+        isInTransaction: false,
+      })
+      report({ type: 'backfill-ended' })
+      pass(1)
+      const bar = `${'█'.repeat(8)}${'░'.repeat(12)}`
+      expect(parts.slice(1)).to.deep.equal([
+        `${ERASED}${shown(`  001_a … 1.0 s: public.visits ${bar} 42 %, 504,000 of about 1,200,000 rows, 1 min 5 s left`)}`,
+        `${ERASED}${shown('  001_a … 2.0 s: public.visits, 504,000 rows')}`,
+        ERASED,
+        'SIGINT: 001_a ends after this batch (2.0 s so far); a second one cancels the batch, those before it stay\n',
+        shown('  001_a …'),
+        `${ERASED}${shown('  001_a … 3.0 s')}`,
+      ])
+    })
+
     it('tells a log at once that it got no lock, and from then on every ten seconds', () => {
       const { parts, report } = start(false)
       pass(2)

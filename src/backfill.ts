@@ -1,0 +1,280 @@
+import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type CompiledQuery, TableNode } from 'kysely'
+import { recordBackfill } from './attempts.ts'
+import type { Database } from './database.ts'
+import { MigrationError } from './errors.ts'
+import type { Report } from './events.ts'
+import { compareKey, findKeyedTable, findStretch, type KeyedTable } from './keyset.ts'
+import {
+  isRetryable,
+  type LockWait,
+  type Patience,
+  pauseBeforeRetry,
+  startWait,
+} from './lock-retry.ts'
+import type {
+  Backfill,
+  BackfillOptions,
+  BackfillState,
+  MigrationAttempt,
+  MigrationUpdate,
+} from './migration.ts'
+import type { PlainSession } from './migration-session.ts'
+import type { SentStatement, StatementScope } from './statement-scope.ts'
+import { readTableSizes } from './table-sizes.ts'
+
+/** The migration that backfills belong to, and its session. */
+export interface BackfillPlace extends Patience {
+  readonly database: Database
+  readonly name: string
+  /** The attempt's. */
+  readonly id: string
+  readonly earlier: MigrationAttempt | undefined
+  readonly scope: StatementScope
+  readonly session: PlainSession
+  readonly wait: LockWait
+  readonly report: Report
+  /** Records a statement before it is sent. */
+  readonly beforeStatement: (sql: string) => Promise<void>
+}
+
+/** The backfills of one migration. */
+export interface Backfills {
+  readonly backfill: Backfill
+  /** To be called once the migration has ended. Throws `migration_failed` where one was not awaited. */
+  readonly close: () => Promise<void>
+}
+
+/** The backfills of a migration that runs without a transaction. */
+export function createBackfills(place: BackfillPlace): Backfills {
+  const { name, database } = place
+  const begun = new Set<string>()
+  const closing = new AbortController()
+  const ending = AbortSignal.any([place.interrupts.stop, closing.signal])
+  let running: Promise<void> | undefined
+
+  const backfill: Backfill = async (db, table, update, options) => {
+    if (database.client.getTransactionStatus() !== 'I') throw refusal(name)
+    if (running !== undefined) throw unawaited(name)
+    const build = update as unknown as (empty: MigrationUpdate) => MigrationUpdate
+    const whole = build(db.updateTable(table))
+    running = fill(place, { whole, begun, ending }, options)
+    try {
+      await running
+    } finally {
+      running = undefined
+    }
+  }
+  const close = async (): Promise<void> => {
+    closing.abort('the end of the migration')
+    if (running === undefined) return
+    await running.catch(() => undefined)
+    throw unawaited(name)
+  }
+  return { backfill, close }
+}
+
+/** The backfill of a migration that runs in a transaction: throws `migration_failed`. */
+export function refuseBackfill(name: string): Backfill {
+  return () => Promise.reject(refusal(name))
+}
+
+function refusal(name: string): MigrationError {
+  return new MigrationError('migration_failed', `${name}: a backfill can’t run in a transaction`, {
+    hint: 'It commits each batch. Let the migration run without one: export const config = { transaction: false }',
+  })
+}
+
+function unawaited(name: string): MigrationError {
+  return new MigrationError('migration_failed', `${name} did not await a backfill`, {
+    hint: 'Write await before every backfill, one after the other.',
+  })
+}
+
+interface Work {
+  /** The update without the limits of a batch. */
+  readonly whole: MigrationUpdate
+  /** What was begun before it, in this try. */
+  readonly begun: Set<string>
+  /** Aborted where no further batch is to begin. */
+  readonly ending: AbortSignal
+}
+
+const BATCH = 1000
+
+async function fill(
+  place: BackfillPlace,
+  { whole, begun, ending }: Work,
+  { batch = BATCH, pause = 1 }: BackfillOptions = {},
+): Promise<void> {
+  const { database, name, report } = place
+  if (!Number.isInteger(batch) || batch < 1 || !(pause >= 0)) {
+    throw new MigrationError('migration_failed', `${name}: the options of a backfill are wrong`, {
+      hint: 'batch is a whole number from 1, pause a number from 0.',
+    })
+  }
+  const path = pathOf(whole)
+  const table = await requireKeyedTable(place, path)
+  const id = identify(table, whole.compile(), begun)
+  const total = (await readTableSizes(database)).get(table.name)?.rows
+  const start = performance.now()
+  const resumed = place.earlier?.backfills[id] ?? { key: [], rows: 0 }
+  let done: BackfillState = resumed
+
+  const progress = (): void => {
+    const perRow = (performance.now() - start) / (done.rows - resumed.rows)
+    const totalRows = total === undefined || total === 0 ? undefined : Math.max(total, done.rows)
+    report({
+      type: 'backfill-progress',
+      name,
+      table: table.name,
+      rows: done.rows,
+      totalRows,
+      remainingMs:
+        totalRows === undefined || done.rows === resumed.rows
+          ? undefined
+          : (totalRows - done.rows) * perRow,
+    })
+  }
+  try {
+    for (;;) {
+      progress()
+      const stretch = await findStretch(database.client, table, done.key, batch)
+      if (stretch === undefined && done.rows > 0) return
+      if (ending.aborted) throw stopped(place, table, done, ending)
+      const upTo = whole.where(compareKey(path, table.key, '<=', stretch?.key ?? []))
+      const limited =
+        done.key.length === 0 ? upTo : upTo.where(compareKey(path, table.key, '>', done.key))
+      const sentAt = performance.now()
+      // Of an empty table too, so that a mistake shows wherever the migration is tried.
+      const next = { key: stretch?.key ?? [], rows: done.rows + (stretch?.rows ?? 0) }
+      await sendBatch(place, { query: limited.compile(), id, state: next })
+      if (stretch === undefined) return
+      done = next
+      const pauseMs = pause * (performance.now() - sentAt)
+      await sleep(pauseMs, undefined, { signal: ending }).catch(() => undefined)
+    }
+  } finally {
+    report({ type: 'backfill-ended' })
+  }
+}
+
+/** A table's name, after its schema where the query has one. */
+function pathOf(update: MigrationUpdate): readonly string[] {
+  const { table } = update.toOperationNode()
+  if (table === undefined || !TableNode.is(table)) {
+    throw new Error('a backfill updates one table, without an alias')
+  }
+  const { schema, identifier } = table.table
+  return schema === undefined ? [identifier.name] : [schema.name, identifier.name]
+}
+
+async function requireKeyedTable(
+  { database, name }: BackfillPlace,
+  path: readonly string[],
+): Promise<KeyedTable> {
+  const table = await findKeyedTable(database.client, path)
+  if (table === undefined) {
+    throw new MigrationError('migration_failed', `${name}: there is no table ${path.join('.')}`)
+  }
+  if (table.key.length > 0) return table
+  throw new MigrationError(
+    'migration_failed',
+    `${name}: a backfill needs a primary key, and ${table.name} has none`,
+    { hint: 'Add one, or write the loop over its batches by hand.' },
+  )
+}
+
+/**
+ * What a backfill that was interrupted is known by: another update starts over. The same one twice in a
+ * migration is two.
+ */
+function identify({ name }: KeyedTable, query: CompiledQuery, begun: Set<string>): string {
+  const text = JSON.stringify([query.sql, query.parameters], (_key, value: unknown) =>
+    typeof value === 'bigint' ? String(value) : value,
+  )
+  let id = `${name} ${createHash('sha256').update(text).digest('hex')}`
+  while (begun.has(id)) id += ' again'
+  begun.add(id)
+  return id
+}
+
+interface Batch {
+  readonly query: CompiledQuery
+  /** Of its backfill. */
+  readonly id: string
+  /** How far it brings that. */
+  readonly state: BackfillState
+}
+
+/**
+ * Sends the update of a batch and records how far it comes, in one transaction, which is tried again
+ * where it got no lock.
+ */
+async function sendBatch(place: BackfillPlace, batch: Batch): Promise<void> {
+  const { scope, session, beforeStatement } = place
+  const { query } = batch
+  const send = async (statement: SentStatement): Promise<{ rows: never[] }> => {
+    await beforeStatement(query.sql)
+    await session.setTimeoutFor(query.sql)
+    const wait = startWait(place.name, place.wait.lockTimeoutMs ?? 0)
+    let isDone = false
+    while (!isDone) isDone = await isBatchDone(place, batch, statement, wait)
+    return { rows: [] }
+  }
+  await scope.observeBatch(query, send, () => true)
+}
+
+/** False where it is to be tried again. */
+async function isBatchDone(
+  place: BackfillPlace,
+  { query, id, state }: Batch,
+  statement: SentStatement,
+  wait: LockWait,
+): Promise<boolean> {
+  const { database, session, report } = place
+  const { client } = database
+  const send = (text = query.sql): Promise<unknown> =>
+    session.around(text, () => client.query(text, [...query.parameters]))
+  await client.query('begin read write')
+  try {
+    await (session.aroundStatement === undefined
+      ? send()
+      : session.aroundStatement(statement, send))
+    if (!(await recordBackfill(database, place, id, state))) throw takenUp(place)
+    await client.query('commit')
+    return true
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined)
+    wait.blockers = place.wait.blockers
+    if (isRetryable(error) && (await pauseBeforeRetry(wait, place, report))) return false
+    // It is told of the batch as of a statement.
+    Object.assign(place.wait, { tries: wait.tries, startedAt: wait.startedAt })
+    throw error
+  }
+}
+
+function takenUp({ name }: BackfillPlace): MigrationError {
+  return new MigrationError(
+    'locked',
+    `another runner has taken ${name} up or settled it meanwhile`,
+    { hint: 'See what is recorded: federation-migrate status' },
+  )
+}
+
+function stopped(
+  { name }: BackfillPlace,
+  table: KeyedTable,
+  { rows }: BackfillState,
+  { reason }: AbortSignal,
+): MigrationError {
+  return new MigrationError(
+    'interrupted',
+    `stopped by ${String(reason)} while ${name} filled ${table.name}`,
+    {
+      hint: 'To go on after the last batch, run it again.',
+      details: [`its batches of the first ${rows} rows are committed`],
+    },
+  )
+}

@@ -1,0 +1,255 @@
+import { expect } from 'chai'
+import pg from 'pg'
+import { createTestDatabase, serverUrl, type TestDatabase } from './support/database.ts'
+import { startProgram } from './support/program.ts'
+import {
+  type CommandOutput,
+  createTestProject,
+  migrationSource,
+  type TestProject,
+} from './support/project.ts'
+
+const TRANSACTION_FALSE = 'export const config = { transaction: false }\n'
+
+/** A data migration with this body of `up`. */
+const dataMigration = (up: string, config = TRANSACTION_FALSE): string =>
+  `import { type Kysely, sql } from 'kysely'
+export async function up(db: Kysely<any>, after: Kysely<any>, { backfill }: any): Promise<void> {
+  ${up}
+}
+export const irreversible = 'a test'
+${config}`
+
+/** Adds one to n in each row of visits, so that a row done twice shows. */
+const count = (options = '{ batch: 100, pause: 0 }', set = 'sql`n + 1`'): string =>
+  `await backfill(after, 'visits', (update: any) => update.set({ n: ${set} }), ${options})`
+
+describe('backfill', () => {
+  let project: TestProject
+  let database: TestDatabase
+
+  const env = (): { DATABASE_URL: string; SCRATCH_DATABASE_URL: string } => ({
+    DATABASE_URL: database.url,
+    SCRATCH_DATABASE_URL: serverUrl(),
+  })
+  const run = (...args: readonly string[]): Promise<CommandOutput> => project.run(args, env())
+  const up = (...args: readonly string[]): Promise<CommandOutput> =>
+    run('up', '--no-codegen', ...args)
+  const write = (body: string, config?: string): Promise<void> =>
+    project.write('migrations/001_fill.ts', dataMigration(body, config))
+  /** How many rows hold each n. */
+  const counts = async (): Promise<Record<string, number>> => {
+    const rows = await database.query<{ n: number; rows: number }>(
+      'select n, count(*)::int as rows from visits group by n order by n',
+    )
+    return Object.fromEntries(rows.map(({ n, rows: many }) => [n, many]))
+  }
+  const succeed = async (running: Promise<CommandOutput>): Promise<CommandOutput> => {
+    const output = await running
+    expect(output.exitCode, output.stderr).to.equal(0)
+    return output
+  }
+  const fail = async (running: Promise<CommandOutput>): Promise<string> => {
+    const { exitCode, stderr } = await running
+    expect(exitCode, stderr).to.equal(1)
+    return stderr
+  }
+  const states = async (): Promise<{ key: string[]; rows: number }[]> => {
+    const [row] = await database.query<{ backfills: object }>(
+      'select backfills from migration_attempts',
+    )
+    return Object.values(row?.backfills ?? {})
+  }
+  /** A session that holds the row of visits with that id. */
+  const withLockedRow = async (id: number, use: (client: pg.Client) => Promise<void>) => {
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    try {
+      await client.query('begin')
+      await client.query('select from visits where id = $1 for update', [id])
+      await use(client)
+    } finally {
+      await client.end()
+    }
+  }
+  const WAITING = `select from pg_stat_activity
+    where datname = current_database() and wait_event_type = 'Lock' and query like 'update%'`
+
+  beforeEach(async () => {
+    ;[project, database] = await Promise.all([createTestProject(), createTestDatabase()])
+    await database.query(
+      'create table visits (id integer primary key, n integer not null default 0)',
+    )
+    await database.query('insert into visits select i from generate_series(1, 2050) i')
+  })
+  afterEach(() => Promise.all([project.dispose(), database.drop()]))
+
+  it('commits each batch by itself, and lists its statements once', async () => {
+    await write(count('{ batch: 1000, pause: 0 }'))
+    await database.query('create table seen (id integer, at xid8)')
+    await database.query(`create function see() returns trigger language plpgsql as
+      $$ begin insert into seen values (new.id, pg_current_xact_id()); return new; end $$`)
+    await database.query(
+      'create trigger see after update on visits for each row execute function see()',
+    )
+    await succeed(up())
+    expect(await counts()).to.deep.equal({ 1: 2050 })
+    expect(
+      await database.query(
+        'select min(id), max(id), count(*)::int from seen group by at order by 1',
+      ),
+    ).to.deep.equal([
+      { min: 1, max: 1000, count: 1000 },
+      { min: 1001, max: 2000, count: 1000 },
+      { min: 2001, max: 2050, count: 50 },
+    ])
+    const [history] = await database.query('select statements from migration_history')
+    expect(history).to.deep.equal({
+      statements: [
+        'update "visits" set "n" = n + 1 where ("visits"."id") <= ($1)',
+        'update "visits" set "n" = n + 1 where ("visits"."id") <= ($1) and ("visits"."id") > ($2)',
+      ],
+    })
+  })
+
+  it('goes on after the last batch when it was killed, and does no row twice', async () => {
+    await write(count())
+    await withLockedRow(550, async () => {
+      const place = { root: project.root, env: env() }
+      const runner = startProgram(place, ['up', '--no-codegen', '--lock-timeout', '0'])
+      await database.until(WAITING)
+      // What is done is there for everybody, and no row of it is locked.
+      expect(await counts()).to.deep.equal({ 0: 1550, 1: 500 })
+      await database.query('select from visits where id <= 500 or id > 600 for update nowait')
+      runner.signal('SIGKILL')
+      await runner.ended
+    })
+    expect(await states()).to.deep.equal([{ key: ['500'], rows: 500 }])
+    expect((await run('status')).stdout).to.include('the last one: update "visits" set "n" = n + 1')
+    await succeed(up())
+    expect(await counts()).to.deep.equal({ 1: 2050 })
+    expect(await states()).to.deep.equal([])
+  })
+
+  it('starts over where the update was edited', async () => {
+    await write(`${count()}\n  throw new Error('not yet')`)
+    expect(await fail(up())).to.include('not yet')
+    expect(await states()).to.deep.equal([{ key: ['2050'], rows: 2050 }])
+    await write(count(undefined, 'sql`n + 10`'))
+    await succeed(up())
+    expect(await counts()).to.deep.equal({ 11: 2050 })
+  })
+
+  it('works where the table of attempts is that of an earlier version', async () => {
+    await write(`throw new Error('not yet')`)
+    await fail(up())
+    await database.query('alter table migration_attempts drop column backfills')
+    await write(count(undefined, 'sql`n + 11`'))
+    await succeed(up())
+    expect(await counts()).to.deep.equal({ 11: 2050 })
+  })
+
+  it('stops after a batch at a signal, and says how far it came', async () => {
+    await write(count())
+    await withLockedRow(550, async (client) => {
+      const place = { root: project.root, env: env() }
+      const runner = startProgram(place, ['up', '--no-codegen', '--lock-timeout', '0'])
+      await database.until(WAITING)
+      runner.signal('SIGTERM')
+      await runner.says('SIGTERM: 001_fill ends after this batch')
+      await client.query('commit')
+      const { exitCode, stderr } = await runner.ended
+      expect(exitCode).to.equal(1)
+      expect(stderr).to.include(`Error: stopped by SIGTERM while 001_fill filled public.visits
+  its batches of the first 600 rows are committed
+`)
+    })
+    expect(await counts()).to.deep.equal({ 0: 1450, 1: 600 })
+    await succeed(up())
+    expect(await counts()).to.deep.equal({ 1: 2050 })
+  })
+
+  it('tries a batch again that got no lock, and tells who was in the way', async () => {
+    await write(count())
+    await withLockedRow(550, async (client) => {
+      const running = up('--lock-timeout', '0.3')
+      await database.until(WAITING)
+      await database.until(`select where not exists (${WAITING})`)
+      await client.query('commit')
+      await succeed(running)
+    })
+    expect(await counts()).to.deep.equal({ 1: 2050 })
+    await database.query('delete from migration_history')
+    await withLockedRow(1, async () => {
+      const stderr = await fail(up('--lock-timeout', '0.1', '--lock-retries', '1'))
+      expect(stderr).to.match(
+        /^Error: 001_fill: could not get a lock within 0\.1 s, tried 2 times/m,
+      )
+      expect(stderr).to.match(/blocked by pid \d+/)
+    })
+  })
+
+  it('goes by a primary key of several columns, of any type', async () => {
+    await database.query(`create table "odd Names" (
+      "a b" text collate "C", c timestamptz, n integer default 0, primary key (c, "a b"))`)
+    await database.query(`insert into "odd Names"
+      select chr(65 + i % 7), now() + (i / 7) * interval '1.000001 s' from generate_series(0, 999) i`)
+    await write(
+      `await backfill(db, 'odd Names', (update: any) =>
+         update.set((eb: any) => ({ n: eb('n', '+', 1) })).where('a b', '<>', 'A'), { batch: 10, pause: 0 })`,
+    )
+    await succeed(up())
+    expect(
+      await database.query('select n, count(*)::int from "odd Names" group by n order by n'),
+    ).to.deep.equal([
+      { n: 0, count: 143 },
+      { n: 1, count: 857 },
+    ])
+  })
+
+  it('refuses what it can’t do', async () => {
+    await database.query('create table keyless (n integer)')
+    const fill = (table: string): string =>
+      `await backfill(db, '${table}', (update: any) => update.set({ n: 0 }))`
+    for (const [body, expected] of [
+      [fill('keyless'), 'a backfill needs a primary key, and public.keyless has none'],
+      [fill('nowhere'), 'there is no table nowhere'],
+      [count('{ batch: 0 }'), 'the options of a backfill are wrong'],
+      [count().replace('await ', 'void '), 'did not await a backfill'],
+      [`await Promise.all([1, 2].map(async () => { ${count()} }))`, 'did not await a backfill'],
+      [
+        `await db.transaction().execute(async (db) => { ${count()} })`,
+        'can’t run in a transaction',
+      ],
+    ] as const) {
+      await write(body)
+      expect(await fail(up())).to.include(expected)
+    }
+    await write(count(), '')
+    expect(await fail(up())).to.match(
+      /can’t run in a transaction\n[^]*Hint: .*export const config = \{ transaction: false \}\n/,
+    )
+    expect(await counts()).to.deep.equal({ 0: 2050 })
+  })
+
+  it('is planned on a scratch database, where its update meets no row', async () => {
+    await project.write(
+      'migrations/001_beds.ts',
+      migrationSource(
+        'await sql`create table beds (ward text, id integer, n integer, primary key (ward, id))`.execute(db)',
+      ),
+    )
+    await succeed(up())
+    await database.query(`insert into beds select 'A', i from generate_series(1, 20000) i`)
+    await database.query('analyze beds')
+    await project.write(
+      'migrations/002_fill.ts',
+      dataMigration(`await backfill(after, 'beds', (update: any) => update.set({ n: 1 }))`),
+    )
+    const { stdout } = await succeed(run('plan'))
+    expect(stdout).to.include(`002_fill  ✓ fine  without a transaction
+  1. update "beds" set "n" = $1 where ("beds"."ward") <= ($2)
+     at migrations/002_fill.ts:3:3
+     → ROW EXCLUSIVE on public.beds (about 20,000 rows, `)
+  })
+})

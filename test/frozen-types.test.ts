@@ -1,0 +1,155 @@
+import { execFile } from 'node:child_process'
+import { cp, readdir, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect } from 'chai'
+import { check, resolveConfig } from 'prettier'
+import type { Finding } from '../src/findings.ts'
+import { createTestDatabase, serverUrl, type TestDatabase } from './support/database.ts'
+import { REPOSITORY } from './support/program.ts'
+import {
+  type CommandOutput,
+  createTestProject,
+  tableMigration,
+  type TestProject,
+} from './support/project.ts'
+
+const run = promisify(execFile)
+
+const FOLDER = 'generated/migrations/002_fill'
+const MIGRATION = 'migrations/002_fill.ts'
+
+/** What a person makes of the template. */
+const UP = `await db.schema.alterTable('patients').addColumn('name', 'text').execute()`
+const DOWN = `await db.schema.alterTable('patients').dropColumn('name').execute()`
+
+describe('the types of a migration that moves data', () => {
+  let project: TestProject
+  let database: TestDatabase
+
+  const command = async (...args: readonly string[]): Promise<CommandOutput> =>
+    project.run(args, { DATABASE_URL: database.url, SCRATCH_DATABASE_URL: serverUrl() })
+  const succeed = async (...args: readonly string[]): Promise<string> => {
+    const { exitCode, stdout, stderr } = await command(...args)
+    expect(exitCode, stderr + stdout).to.equal(0)
+    return stdout
+  }
+  const findings = async (): Promise<readonly string[]> => {
+    const { stdout } = await command('verify', '--no-target', '--json')
+    return JSON.parse(stdout).findings.map(({ kind, message, hint, details }: Finding) =>
+      [kind, message, hint, ...details].join(' | '),
+    )
+  }
+  const fill = async (): Promise<void> => {
+    const template = await project.read(MIGRATION)
+    const [head = '', down = ''] = template.split('\n/** Undoes')
+    const body = (text: string, code: string): string =>
+      text.replace(/\n {2}\/\/[^]*\n\}/, `\n  ${code}\n}`)
+    await project.write(MIGRATION, `${body(head, UP)}\n/** Undoes${body(down, DOWN)}`)
+  }
+
+  beforeEach(async () => {
+    ;[project, database] = await Promise.all([
+      createTestProject({ 'migrations/001_patients.ts': tableMigration('patients') }),
+      createTestDatabase(),
+    ])
+  })
+  afterEach(() => Promise.all([project.dispose(), database.drop()]))
+
+  it('are made with it, follow it with codegen, and let what the README has compile', async () => {
+    await project.remove('migrations')
+    await cp(join(REPOSITORY, 'migrations'), join(project.root, 'migrations'), { recursive: true })
+    const [file, folder] = [
+      'migrations/006_prefer_names.ts',
+      FOLDER.replace(/\w+$/, '006_prefer_names'),
+    ]
+    expect(await succeed('create', '--data', 'prefer_names')).to.equal(
+      [file, `${folder}/before.ts`, `${folder}/after.ts`]
+        .map((path) => `${join(project.root, path)}\n`)
+        .join(''),
+    )
+    expect(await project.read(`${folder}/after.ts`)).to.include('export interface Patients {')
+    const style = {
+      ...(await resolveConfig(join(REPOSITORY, 'package.json'))),
+      parser: 'typescript',
+    }
+    expect(await check(await project.read(file), style)).to.equal(true)
+    const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8')
+    const source = /^```ts\n(\/\*\* Gives every patient [^]*?)^```/m.exec(readme)?.[1] ?? ''
+    await project.write(file, source)
+    await succeed('up')
+    expect(await succeed('codegen')).to.equal(`Wrote ${folder}/after.ts\n`)
+    expect(await project.read(`${folder}/before.ts`)).to.not.include('preferred_name')
+    expect(await project.read(`${folder}/after.ts`)).to.include('preferred_name: string | null')
+
+    await project.write(
+      'tsconfig.json',
+      JSON.stringify({ extends: join(REPOSITORY, 'tsconfig.json'), include: ['migrations'] }),
+    )
+    await project.write('package.json', '{ "type": "module" }')
+    await project.write('migrations/wrong.ts', source.replace('backfill(after', 'backfill(db'))
+    const { stdout } = await run(join(REPOSITORY, 'node_modules/.bin/tsc'), [
+      '-p',
+      project.root,
+      '--pretty',
+      'false',
+    ]).catch((error: unknown) => error as { stdout: string })
+    const broken = stdout.match(/^\S+(?=\(\d+,\d+\): error)/gm) ?? []
+    expect(new Set(broken.map((path) => basename(path)))).to.deep.equal(new Set(['wrong.ts']))
+    expect(stdout).to.include(`'"preferred_name"' is not assignable`)
+  })
+
+  it('are no part of the checksum', async () => {
+    await succeed('create', '--data', 'fill')
+    await succeed('up')
+    await project.write(`${FOLDER}/after.ts`, 'export interface DB {}')
+    await project.remove(`${FOLDER}/before.ts`)
+    expect(await succeed('status', '--check')).to.not.include('changed')
+    expect(await succeed('up')).to.match(/^Nothing to apply/)
+  })
+
+  it('are found stale, missing, or left behind by verify, and put right by codegen', async () => {
+    await succeed('create', '--data', 'fill')
+    await fill()
+    await succeed('up')
+    const remedy = 'Make it again, and commit that: federation-migrate codegen'
+    expect(await findings()).to.deep.equal([
+      `types | ${FOLDER}/after.ts is not what the migrations give | ${remedy} | + patients.name: string | null`,
+    ])
+    const text = await project.read(`${FOLDER}/before.ts`)
+    await project.remove(FOLDER)
+    await project.write('generated/migrations/000_gone/before.ts', text)
+    await project.write('generated/migrations/000_mine/before.ts', '// by hand')
+    expect(await findings()).to.deep.equal([
+      `types | ${FOLDER}/before.ts is not there | ${remedy}`,
+      `types | ${FOLDER}/after.ts is not there | ${remedy}`,
+      `types | generated/migrations/000_gone/before.ts belongs to no migration any more | ${remedy}`,
+    ])
+    expect(await succeed('codegen')).to.equal(`Wrote ${FOLDER}/before.ts
+Wrote ${FOLDER}/after.ts
+Removed generated/migrations/000_gone/before.ts
+`)
+    expect((await readdir(join(project.root, 'generated/migrations'))).sort()).to.deep.equal([
+      '000_mine',
+      '002_fill',
+    ])
+    expect(await findings()).to.deep.equal([])
+    expect(await succeed('codegen')).to.equal('generated/db.ts is what the database gives.\n')
+  })
+
+  it('need a scratch database only where there is such a migration', async () => {
+    const env = { DATABASE_URL: database.url, SCRATCH_DATABASE_URL: 'postgres://name.invalid/none' }
+    expect((await project.run(['codegen'], env)).exitCode).to.equal(0)
+    expect((await project.run(['create', '--data', 'fill', '--no-codegen'], env)).stdout).to.equal(
+      `${join(project.root, MIGRATION)}\n`,
+    )
+    await project.remove(MIGRATION)
+    const { exitCode, stderr } = await project.run(['create', '--data', 'fill'], {
+      ...env,
+      DB_CONNECT_TIMEOUT: '1',
+    })
+    expect(exitCode).to.equal(1)
+    expect(stderr).to.include('Error: on the scratch server: ')
+    expect(await readdir(join(project.root, 'migrations'))).to.deep.equal(['001_patients.ts'])
+  })
+})
