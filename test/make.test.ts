@@ -80,7 +80,9 @@ describe('make', () => {
 
   it('checks the migrations by themselves, beside the sources', async () => {
     const { stdout } = await make('--dry-run', 'check')
-    expect(stdout).to.match(/npm run --silent check && node dist\/main.cjs verify --no-target --with-data\n$/)
+    expect(stdout).to.match(
+      /npm run --silent check && node dist\/main.cjs verify --no-target --with-data\n$/,
+    )
   })
 
   it('quick-start says where the database is and what to do next', async () => {

@@ -258,7 +258,7 @@ const SCHEMA = [
   `create table "generated" (id serial)`,
   `create table "timestamp" (at timestamptz)`,
   `create table "column_type" (id serial)`,
-  ...['selectable', 'date', 'buffer', 'd_b', 'generated_always'].map(
+  ...['selectable', 'buffer', 'd_b', 'generated_always'].map(
     (name) => `create table ${name} (id integer not null)`,
   ),
   `create table visit_notes (id integer)`,
@@ -364,7 +364,7 @@ type Names = Expect<Equal<
   [{ id: JsonValue }, { id: number }, { at: Date | null }, { id: number }]
 >>
 type Taken = Expect<Equal<
-  Selectable<DB['selectable' | 'date' | 'buffer' | 'd_b' | 'generated_always']>, { id: number }
+  Selectable<DB['selectable' | 'buffer' | 'd_b' | 'generated_always']>, { id: number }
 >>
 type Alike = Expect<Equal<
   [Selectable<DB['visit_notes']>, Selectable<DB['visitNotes']>, Selectable<DB['VisitNotes']>],

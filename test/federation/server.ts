@@ -49,7 +49,7 @@ export async function startServer<Context extends BaseContext>(
   const server = new ApolloServer<Context>({
     ...service,
     ...('gateway' in service
-      ? { parseOptions: { maxTokens: MOST_TOKENS }, validationRules: [limitDepth] }
+      ? { parseOptions: { maxLexicalTokens: MOST_TOKENS }, validationRules: [limitDepth] }
       : {}),
     formatError: createFormatError(log),
     includeStacktraceInErrorResponses: false,
