@@ -6,7 +6,8 @@
  * Of a Kysely<ProvidersDB> in which patients is read-only, insertInto, replaceInto, updateTable, deleteFrom
  * and mergeInto give a ReadOnlyTable for "patients", which has nothing to execute; so in transactions and in
  * with(). Nor is it a Kysely<DB>, or any other that may write patients. What the types can't see stays
- * possible: sql`...`, db.dynamic, withTables(), casts, and what goes through a Kysely<any>.
+ * possible: sql`...`, db.schema, db.dynamic, withTables(), casts, tables named by a type parameter, and
+ * what goes through a Kysely<any>.
  */
 
 import type { ColumnType, SelectType } from "kysely";
@@ -14,7 +15,7 @@ import type { ColumnType, SelectType } from "kysely";
 declare const readOnly: unique symbol;
 declare const writes: unique symbol;
 
-/** A table of another service: it can be read, joined and referred to, and not written. */
+/** A table of another service, or a view: it can be read, joined and referred to, and not written. */
 export type ReadOnly<Table> = {
   [Column in keyof Table]: ColumnType<SelectType<Table[Column]>, never, never>;
 } & {
@@ -26,7 +27,7 @@ export interface OwnedByAnotherService {
   readonly [readOnly]: true;
 }
 
-/** What begins a write to a table of another service: nothing can be done with it. */
+/** What begins a write to such a table: nothing can be done with it. */
 export interface ReadOnlyTable<Table> {
   readonly [readOnly]: Table;
 }
@@ -44,15 +45,24 @@ type Reference<DB> = IfAny<
   ReadOnlyKey<DB> | `${ReadOnlyKey<DB>} as ${string}`
 >;
 
-type References<DB> = Reference<DB> | readonly Reference<DB>[];
+/** T, the name of a table or of several, where a read-only one is or may be among them. */
+type Named<DB, T> = [
+  Extract<T extends readonly unknown[] ? T[number] : T, Reference<DB>>,
+] extends [never]
+  ? never
+  : T;
 
 declare module "kysely" {
   interface QueryCreator<DB> {
-    insertInto<T extends Reference<DB>>(table: T): ReadOnlyTable<T>;
-    replaceInto<T extends Reference<DB>>(table: T): ReadOnlyTable<T>;
-    updateTable<T extends References<DB>>(table: T): ReadOnlyTable<T>;
-    deleteFrom<T extends References<DB>>(table: T): ReadOnlyTable<T>;
-    mergeInto<T extends Reference<DB>>(table: T): ReadOnlyTable<T>;
+    insertInto<T extends string>(table: Named<DB, T>): ReadOnlyTable<T>;
+    replaceInto<T extends string>(table: Named<DB, T>): ReadOnlyTable<T>;
+    updateTable<const T extends string | readonly string[]>(
+      table: Named<DB, T>,
+    ): ReadOnlyTable<T>;
+    deleteFrom<const T extends string | readonly string[]>(
+      table: Named<DB, T>,
+    ): ReadOnlyTable<T>;
+    mergeInto<T extends string>(table: Named<DB, T>): ReadOnlyTable<T>;
     readonly [writes]?: IfAny<
       DB,
       // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as Kysely<any> is

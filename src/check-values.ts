@@ -21,9 +21,7 @@ export function allowedValues(node: Node, column: string): readonly CheckValue[]
     return nullTest.nulltesttype === 'IS_NULL' && isColumn(nullTest.arg, column) ? [] : undefined
   }
   const comparison = as(node, 'A_Expr')
-  return comparison !== undefined && isColumn(comparison.lexpr, column)
-    ? comparedValues(comparison)
-    : undefined
+  return comparison && comparedValues(comparison, column)
 }
 
 /** What all that set a limit allow; undefined where none does. */
@@ -41,11 +39,16 @@ function union(
   return known.length < limits.length ? undefined : [...new Set(known.flat())]
 }
 
-function comparedValues({ kind, name, rexpr }: A_Expr): readonly CheckValue[] | undefined {
+function comparedValues(
+  { kind, name, lexpr, rexpr }: A_Expr,
+  column: string,
+): readonly CheckValue[] | undefined {
   if (strings(name).join('.') !== '=') return undefined
+  if (kind === 'AEXPR_OP' && isColumn(rexpr, column)) return allKnown([constant(lexpr)])
+  if (!isColumn(lexpr, column)) return undefined
   if (kind === 'AEXPR_OP') return allKnown([constant(rexpr)])
   if (kind !== 'AEXPR_OP_ANY') return undefined
-  const list = as(withoutCast(rexpr), 'A_ArrayExpr')?.elements
+  const list = as(withoutCast(rexpr, TEXTS), 'A_ArrayExpr')?.elements
   return list && allKnown(list.map(constant))
 }
 
@@ -55,22 +58,31 @@ function allKnown(values: readonly (CheckValue | undefined)[]): readonly CheckVa
 }
 
 function constant(node: Node | undefined): CheckValue | undefined {
-  const value = as(withoutCast(node), 'A_Const')
+  const integer = withoutCast(node, INTEGERS)
+  if (integer !== node) {
+    // `'-1'::integer`: what is negative is written like that.
+    const value = constant(integer)
+    return value === undefined ? undefined : Number(value)
+  }
+  const value = as(withoutCast(node, TEXTS), 'A_Const')
   if (value?.sval !== undefined) return value.sval.sval ?? ''
   // The parser leaves a zero out.
   return value?.ival === undefined ? undefined : (value.ival.ival ?? 0)
 }
 
 function isColumn(node: Node | undefined, column: string): boolean {
-  const parts = strings(as(withoutCast(node), 'ColumnRef')?.fields)
+  const parts = strings(as(withoutCast(node, TEXTS), 'ColumnRef')?.fields)
   return parts.length === 1 && parts[0] === column
 }
 
 /** Types between which a value stays what it is. */
 const TEXTS: ReadonlySet<string> = new Set(['text', 'varchar'])
+const INTEGERS: ReadonlySet<string> = new Set(['int2', 'int4'])
 
-function withoutCast(node: Node | undefined): Node | undefined {
+/** Casts to a length stay: they cut the value. */
+function withoutCast(node: Node | undefined, types: ReadonlySet<string>): Node | undefined {
   const cast = as(node, 'TypeCast')
-  if (cast === undefined) return node
-  return TEXTS.has(strings(cast.typeName?.names).at(-1) ?? '') ? withoutCast(cast.arg) : undefined
+  const isPlain = (cast?.typeName?.typmods ?? []).length === 0
+  const type = strings(cast?.typeName?.names).at(-1) ?? ''
+  return cast !== undefined && isPlain && types.has(type) ? withoutCast(cast.arg, types) : node
 }

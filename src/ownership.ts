@@ -24,7 +24,7 @@ export interface Slice {
   readonly service: string
   /** Its own tables, sorted. */
   readonly own: readonly string[]
-  /** Tables of others that its own ones refer to by a foreign key, sorted. */
+  /** Tables of others that its own ones refer to by a foreign key, and its views, sorted. */
   readonly readOnly: readonly string[]
 }
 
@@ -52,12 +52,16 @@ export function slicesOf(services: Services, tables: readonly OwnableTable[]): r
     .sort()
     .map((service) => {
       const owned = new Set(services[service])
+      const keysOf = (list: readonly OwnableTable[]) => list.map(({ key }) => key)
       const own = tables.filter(({ key }) => owned.has(key))
       const referred = own.flatMap(({ references }) => references)
+      const others = new Set(referred.filter((key) => !owned.has(key)))
+      // Through a view one can write to tables of others.
+      const views = own.filter(({ isView }) => isView)
       return {
         service,
-        own: own.map(({ key }) => key).sort(),
-        readOnly: [...new Set(referred)].filter((key) => !owned.has(key)).sort(),
+        own: keysOf(own.filter(({ isView }) => !isView)).sort(),
+        readOnly: [...others, ...keysOf(views)].sort(),
       }
     })
 }

@@ -26,8 +26,10 @@ export interface TypeNames {
 }
 
 /** What a generated file means when it names these. */
-const RESERVED =
-  'Buffer ColumnType Date Exclude Insertable PHI_COLUMNS Selectable Updateable'.split(' ')
+export const RESERVED =
+  'Buffer ColumnType DB Date Exclude GeneratedAlways Insertable PHI_COLUMNS Selectable Updateable'.split(
+    ' ',
+  )
 
 /** Names that differ from each other and from those that are `taken` already. */
 export function createTypeNames(taken: Iterable<string>): TypeNames {

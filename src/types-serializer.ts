@@ -21,7 +21,7 @@ import type { CatalogFacts } from './catalog-facts.ts'
 import type { CheckValue } from './check-values.ts'
 import type { OwnableTable } from './ownership.ts'
 import { type LimitedColumn, type NamedTable, rowTypesText } from './row-types.ts'
-import { createTypeNames } from './type-names.ts'
+import { createTypeNames, RESERVED } from './type-names.ts'
 
 /** A text that does not end the comment that it is written into. */
 export function commentText(text: string): string {
@@ -55,7 +55,8 @@ export class FederationSerializer extends TypeScriptSerializer {
     this.#defaultSchema = defaultSchema
   }
 
-  override serializeStatements(nodes: StatementNode[]): string {
+  override serializeStatements(statementNodes: StatementNode[]): string {
+    const nodes = withoutReserved(statementNodes)
     const tables = this.#nameTables(nodes)
     this.tables = this.#ownable(tables)
     this.#commentBySymbol = new Map(
@@ -174,6 +175,31 @@ type InterfaceExport = ExportStatementNode<InterfaceDeclarationNode>
 
 function isInterface(node: StatementNode): node is InterfaceExport {
   return node.type === 'ExportStatement' && node.argument.type === 'InterfaceDeclaration'
+}
+
+/** Interfaces of tables whose name the file uses otherwise are called `DateTable` and the like. */
+function withoutReserved(nodes: readonly StatementNode[]): readonly StatementNode[] {
+  const taken = new Set(nodes.map(nameOf))
+  const renamed = new Map(
+    RESERVED.map((name): [string, IdentifierNode] => {
+      let free = `${name}Table`
+      while (taken.has(free)) free += 'Table'
+      return [name, new IdentifierNode(free)]
+    }),
+  )
+  return nodes.map((node, index) => {
+    if (!isInterface(node)) return node
+    const { id, body } = node.argument
+    const isTable = index < nodes.length - 1
+    const properties = body.properties.map((property) => {
+      const name = renamed.get(symbolOf(property))
+      return isTable || name === undefined ? property : new PropertyNode(property.key, name)
+    })
+    const name = isTable ? (renamed.get(id.name) ?? id) : id
+    return new ExportStatementNode(
+      new InterfaceDeclarationNode(name, new ObjectExpressionNode(properties)),
+    )
+  })
 }
 
 function symbolOf({ value }: PropertyNode): string {

@@ -80,7 +80,9 @@ describe('make', () => {
 
   it('checks the migrations by themselves, beside the sources', async () => {
     const { stdout } = await make('--dry-run', 'check')
-    expect(stdout).to.match(/npm run --silent check && node dist\/main.cjs verify --no-target --with-data\n$/)
+    expect(stdout).to.match(
+      /npm run --silent check && node dist\/main.cjs verify --no-target --with-data\n$/,
+    )
   })
 
   it('passes DATA=1 on, and nothing that happens to be in the environment', async () => {

@@ -35,6 +35,7 @@ declare const trx: Transaction<ProvidersDB>
 declare const patients: Kysely<PatientsDB>
 declare const all: Kysely<DB>
 declare const loose: Kysely<any>
+declare const either: 'visits' | 'patients'
 const times = { patient_id: 'p', provider_id: 'q', scheduled_at: new Date() }
 
 export const reads = [
@@ -96,6 +97,12 @@ export const foreignWrites = [
   db.withSchema('public').deleteFrom('patients').execute(), // wrong
   trx.deleteFrom('patients').execute(), // wrong
   db.deleteFrom('recommendations').execute(), // wrong
+  db.deleteFrom(either).execute(), // wrong
+  db.deleteFrom(['visits', 'patients']).execute(), // wrong
+  db.updateTable(either).set({}).execute(), // wrong
+  db.insertInto(either).defaultValues().execute(), // wrong
+  db.deleteFrom('patient_names').execute(), // wrong
+  db.selectFrom('patient_names').selectAll().execute(),
 ]
 export const none: ProvidersDB['patients'] extends never ? true : keyof RecommendationItemsDB = 'recommendations'
 
@@ -134,16 +141,20 @@ describe('resolvers', () => {
 
   before(async () => {
     database = await createTestDatabase()
+    const services = await readFile(join(REPOSITORY, 'src/services.ts'), 'utf8')
     project = await createTestProject({
       'package.json': '{ "type": "module" }',
-      'src/services.ts': await readFile(join(REPOSITORY, 'src/services.ts'), 'utf8'),
+      'src/services.ts': services.replace(`'visits'`, `'visits', 'patient_names'`),
+      'migrations/006_view.ts': migrationSource(
+        'await sql`create view patient_names as select id, first_name from patients`.execute(db)',
+      ),
     })
     const env = { DATABASE_URL: database.url, GENERATED_DIR: 'after/generated' }
     await cp(join(REPOSITORY, 'migrations'), join(project.root, 'migrations'), { recursive: true })
     await project.run(['up'], env)
     await cp(join(project.root, 'after'), join(project.root, 'before'), { recursive: true })
     const send = CHANGES.map((change) => `await sql.raw(${JSON.stringify(change)}).execute(db)`)
-    await project.write('migrations/006_change.ts', migrationSource(send.join('\n')))
+    await project.write('migrations/007_change.ts', migrationSource(send.join('\n')))
     applied = (await project.run(['up', '--json'], env)).stdout
     for (const folder of ['before', 'after'])
       await project.write(`${folder}/resolvers.ts`, RESOLVERS)

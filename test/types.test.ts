@@ -259,6 +259,9 @@ const SCHEMA = [
   `create table "generated" (id serial)`,
   `create table "timestamp" (at timestamptz)`,
   `create table "column_type" (id serial)`,
+  ...['selectable', 'buffer', 'd_b', 'generated_always'].map(
+    (name) => `create table ${name} (id integer not null)`,
+  ),
   `create table visit_notes (id integer)`,
   `create table "visitNotes" (name text)`,
   `create table "VisitNotes" (flag boolean)`,
@@ -271,7 +274,8 @@ const SCHEMA = [
   `create table status (id integer)`,
   `create table statuses (
      kind text not null check (kind in ('b', 'a')),
-     level smallint check (level = 1 or level in (2, 3)),
+     level smallint check (level = 1 or level in (-2, 3)), mirrored text check ('a' = mirrored),
+     cut varchar(9) check (cut in ('abc'::varchar(2))), start text check (start::varchar(1) in ('a')),
      maybe varchar(9) default 'x' check (maybe is null or maybe = 'x'),
      both_of text check (both_of in ('a', 'b', 'c')) check (both_of in ('d', 'c', 'b') and length(both_of) = 1),
      quoted text check (quoted in (E'it''s "\\\\"')),
@@ -360,13 +364,16 @@ type Names = Expect<Equal<
   [Selectable<DB['json']>, Selectable<DB['generated']>, Selectable<DB['timestamp']>, Selectable<DB['column_type']>],
   [{ id: JsonValue }, { id: number }, { at: Date | null }, { id: number }]
 >>
+type Taken = Expect<Equal<
+  Selectable<DB['selectable' | 'buffer' | 'd_b' | 'generated_always']>, { id: number }
+>>
 type Alike = Expect<Equal<
   [Selectable<DB['visit_notes']>, Selectable<DB['visitNotes']>, Selectable<DB['VisitNotes']>],
   [{ id: number | null }, { name: string | null }, { flag: boolean | null }]
 >>
 
 type Limited = Expect<Equal<Selectable<DB['statuses']>, {
-  kind: 'b' | 'a'; level: 1 | 2 | 3 | null; maybe: 'x' | null; both_of: 'b' | 'c' | null
+  kind: 'b' | 'a'; level: 1 | -2 | 3 | null; mirrored: 'a' | null; cut: string | null; start: string | null; maybe: 'x' | null; both_of: 'b' | 'c' | null
   quoted: 'it\\'s "\\\\"' | null; old: string; older: 'a' | 'b' | null; free: string | null; lower_case: string | null
   padded: string | null; word: string | null; fixed: 'a' | null
 }>>

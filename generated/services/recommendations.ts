@@ -7,7 +7,7 @@
 import type { DB } from "../db.js";
 import type { ReadOnly } from "../read-only.js";
 
-/** Its own tables, and read-only those of others that they refer to. */
+/** Its own tables, and read-only its views and the tables of others that they refer to. */
 export interface RecommendationsDB {
   patients: ReadOnly<DB["patients"]>;
   providers: ReadOnly<DB["providers"]>;

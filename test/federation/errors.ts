@@ -41,6 +41,8 @@ const REQUEST_CODES: ReadonlySet<unknown> = new Set([
   ApolloServerErrorCode.GRAPHQL_PARSE_FAILED,
   ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED,
   ApolloServerErrorCode.OPERATION_RESOLUTION_FAILURE,
+  ApolloServerErrorCode.PERSISTED_QUERY_NOT_FOUND,
+  'INVALID_GRAPHQL', // the gateway's, of an operation that is not named
 ])
 
 /** Takes a line for the operator. */
@@ -125,7 +127,7 @@ function variableFailure(message: string): string {
 
 /** Of a query's text, graphql-js quotes what follows these words. */
 function withoutValues(message: string): string {
-  return message.replace(/(found|value:?|Unexpected \w+) ["\d{[-][^]*/, '$1 …')
+  return message.replace(/(found |value: |Value (?=")|Unexpected \w+ (?="))[^]*/, '$1…')
 }
 
 /** A failure without the value of any row: a message may hold one, the frames of a stack do not. */

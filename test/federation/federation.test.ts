@@ -242,6 +242,32 @@ describe('the example federation', () => {
         failure: { code: 'BAD_USER_INPUT' },
       },
       {
+        what: 'a value that no enum has, in the text of the query',
+        query:
+          'mutation { createPatient(input: { firstName: "Ida", lastName: "Example", dateOfBirth: "1956-03-25", gender: Secret }) { id } }',
+        variables: {},
+        failure: { code: 'GRAPHQL_VALIDATION_FAILED' },
+      },
+      {
+        what: 'a name without quotes',
+        query:
+          'mutation { createPatient(input: { firstName: Secret, lastName: "Example", dateOfBirth: "1956-03-25" }) { id } }',
+        variables: {},
+        failure: { code: 'GRAPHQL_VALIDATION_FAILED' },
+      },
+      {
+        what: 'a query that goes around in circles',
+        query: `{ patients { ${'visits { patient { '.repeat(30)} id ${'} }'.repeat(30)} } }`,
+        variables: {},
+        failure: { code: 'GRAPHQL_VALIDATION_FAILED' },
+      },
+      {
+        what: 'a query that asks for the same under many names',
+        query: `{ ${Array.from({ length: 300 }, (_, i) => `p${i}: patients { id }`).join(' ')} }`,
+        variables: {},
+        failure: { code: 'GRAPHQL_PARSE_FAILED' },
+      },
+      {
         what: 'a day that no calendar has',
         query: 'mutation ($input: NewPatient!) { createPatient(input: $input) { id } }',
         variables: {
@@ -313,6 +339,18 @@ describe('the example federation', () => {
       } finally {
         await database.query('alter table mislaid rename to recommendation_items')
       }
+    })
+
+    it('a body that is no JSON', async () => {
+      const response = await fetch(federation.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"query": Secret}',
+      })
+      expect(response.status).to.equal(400)
+      const text = await response.text()
+      expect(JSON.parse(text).errors[0].extensions).to.deep.equal({ code: 'BAD_REQUEST' })
+      expect(text).to.not.match(/secret|node_modules/i)
     })
 
     it('a web page that asks', async () => {

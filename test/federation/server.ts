@@ -3,10 +3,15 @@ import {
   ApolloServerPluginInlineTraceDisabled,
   ApolloServerPluginLandingPageDisabled,
 } from '@apollo/server/plugin/disabled'
-import { startStandaloneServer } from '@apollo/server/standalone'
+import { ApolloServerPluginDrainHttpServer } from '@apollo/server/plugin/drainHttpServer'
 import { GraphQLError, type GraphQLSchema } from 'graphql'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { ApolloGateway } from '@apollo/gateway'
 import { createFormatError, type Log } from './errors.ts'
+import { answer } from './http.ts'
+import { limitDepth, MOST_TOKENS } from './limits.ts'
 
 /** A server that listens. */
 export interface RunningServer {
@@ -34,27 +39,43 @@ export async function startServer<Context extends BaseContext>(
   options: ServerOptions<Context>,
 ): Promise<RunningServer> {
   const { service, createContext, port, log } = options
+  const httpServer = createServer((request, response) => {
+    const contextOf = async (): Promise<Context> => {
+      requireNoPage(request)
+      return createContext()
+    }
+    answer(server, contextOf, request, response).catch(() => response.destroy())
+  })
   const server = new ApolloServer<Context>({
     ...service,
+    ...('gateway' in service
+      ? { parseOptions: { maxLexicalTokens: MOST_TOKENS }, validationRules: [limitDepth] }
+      : {}),
     formatError: createFormatError(log),
     includeStacktraceInErrorResponses: false,
     // Whoever started it stops it, subgraphs after the gateway.
     stopOnTerminationSignals: false,
-    plugins: [ApolloServerPluginInlineTraceDisabled(), ApolloServerPluginLandingPageDisabled()],
+    plugins: [
+      ApolloServerPluginInlineTraceDisabled(),
+      ApolloServerPluginLandingPageDisabled(),
+      ApolloServerPluginDrainHttpServer({ httpServer }),
+    ],
   })
-  const { url } = await startStandaloneServer<Context>(server, {
-    listen: { host: LOOPBACK, port },
-    context: async ({ req }) => {
-      if (req.headers.origin !== undefined) throw foreignPage()
-      return createContext()
-    },
-  })
-  return { url, stop: () => server.stop() }
+  await server.start()
+  try {
+    await once(httpServer.listen(port, LOOPBACK), 'listening')
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  const { port: actualPort } = httpServer.address() as AddressInfo
+  return { url: `http://${LOOPBACK}:${actualPort}/`, stop: () => server.stop() }
 }
 
-/** Apollo's standalone server lets the pages of every web site read its answers (CORS). */
-function foreignPage(): GraphQLError {
-  return new GraphQLError('web pages may not ask', {
+/** Browsers name the page that asks; other clients have none. */
+function requireNoPage({ headers }: IncomingMessage): void {
+  if (headers.origin === undefined) return
+  throw new GraphQLError('web pages may not ask', {
     extensions: { code: 'FORBIDDEN', http: { status: 403 } },
   })
 }

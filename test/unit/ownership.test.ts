@@ -43,14 +43,14 @@ describe('isServices', () => {
 })
 
 describe('slicesOf', () => {
-  it('gives each service its own tables, and those that they refer to', () => {
+  it('gives each service its own tables, and read-only its views and what the tables refer to', () => {
     const services = { visits: ['visits', 'visit_counts'], people: ['providers', 'patients'] }
     expect(slicesOf(services, TABLES)).to.deep.equal([
       { service: 'people', own: ['patients', 'providers'], readOnly: ['clinic.rooms'] },
       {
         service: 'visits',
-        own: ['visit_counts', 'visits'],
-        readOnly: ['clinic.rooms', 'patients', 'providers'],
+        own: ['visits'],
+        readOnly: ['clinic.rooms', 'patients', 'providers', 'visit_counts'],
       },
     ])
   })
