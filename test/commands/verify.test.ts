@@ -117,6 +117,7 @@ describe('verify', () => {
         findings: [],
         proved: 2,
         irreversible: [{ name: '10_rows', reason: 'the rows are anybody’s' }],
+        needEmptyTables: [],
         types: 'fresh',
         unchecked: [],
       })
