@@ -163,7 +163,9 @@ function contentDigest(files: readonly GeneratedFile[]): string {
 }
 
 function digest(parts: readonly string[]): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(`${part.length} `).update(part)
+  return hash.digest('hex')
 }
 
 async function rememberFresh(

@@ -9,14 +9,28 @@ import { FIRST_USER_OID } from './schema-objects.ts'
  * longer. The times in the history tell servers apart that gave the same numbers.
  */
 export async function readFingerprint(database: Database): Promise<string> {
-  const history = (await hasRecords(database))
-    ? rows({ table: historyTableName(database), key: 'name, "timestamp"' })
-    : `''`
-  const { rows: found } = await database.client.query<{ fingerprint: string }>(
-    `select concat_ws(' ', current_setting('server_version_num'), current_database(), ${history},
-       ${CATALOGS.map(rows).join(',\n')}) as fingerprint`,
+  // The long one is on its way first: whoever asks reads files meanwhile.
+  const [catalogs, history] = await Promise.all([
+    digest(database, [
+      `current_setting('server_version_num')`,
+      'current_database()',
+      ...CATALOGS.map(rows),
+    ]),
+    historyDigest(database),
+  ])
+  return [database.schema, catalogs, history].join(' ')
+}
+
+async function historyDigest(database: Database): Promise<string> {
+  if (!(await hasRecords(database))) return ''
+  return digest(database, [rows({ table: historyTableName(database), key: 'name, "timestamp"' })])
+}
+
+async function digest({ client }: Database, parts: readonly string[]): Promise<string> {
+  const { rows: found } = await client.query<{ digest: string }>(
+    `select concat_ws(' ', ${parts.join(', ')}) as digest`,
   )
-  return `${database.schema} ${found[0]?.fingerprint ?? ''}`
+  return found[0]?.digest ?? ''
 }
 
 /** Rows of a table: those of users' objects, or those for which a condition holds. */
