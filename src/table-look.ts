@@ -22,8 +22,10 @@ export async function lookAtLocks(
   pid: number,
 ): Promise<{ readonly locks: readonly RelationLock[]; readonly isWaiting: boolean }> {
   const { rows } = await client.query<{ locks: readonly RelationLock[]; isWaiting: boolean }>(
-    `select (${locksOf('$1')}) as locks,
-            exists (select from pg_locks where pid = $1 and not granted) as "isWaiting"`,
+    // Read once: what it held before it waited is not what it holds while it does.
+    `with held as materialized (select * from pg_locks where pid = $1)
+     select (${locksOf('$1', 'held')}) as locks,
+            exists (select from held where not granted) as "isWaiting"`,
     [pid],
   )
   return rows[0] ?? { locks: [], isWaiting: false }
@@ -147,8 +149,8 @@ const SHAPES = `
    where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
    order by t.name`
 
-const locksOf = (pid: string): string => `
+const locksOf = (pid: string, from = 'pg_locks'): string => `
   select coalesce(json_agg(json_build_object('relation', relation::int8, 'mode', mode)), '[]')
-    from pg_locks
+    from ${from}
    where locktype = 'relation' and pid = ${pid}
      and database = (select oid from pg_database where datname = current_database())`

@@ -31,7 +31,7 @@ const BEYOND_PG_DUMP: ReadonlySet<string> = new Set([
 ])
 
 /** How many are looked at where not all are. */
-const SAMPLE = 8
+const SAMPLE = 4
 
 /** A database, as the catalog describes it and as pg_dump does. */
 interface Described {
