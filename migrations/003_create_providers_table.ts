@@ -147,6 +147,11 @@ async function createVisits(db: Kysely<any>): Promise<void> {
     .addCheckConstraint('visits_type_check', sql`type in (${literals(VISIT_TYPES)})`)
     .addCheckConstraint('visits_status_check', sql`status in (${literals(VISIT_STATUSES)})`)
     .addCheckConstraint('visits_duration_check', sql`duration > 0`)
+    // No NULL among the codes, and one dimension: with this the generated type is string[].
+    .addCheckConstraint(
+      'visits_condition_codes_check',
+      sql`array_position(condition_codes, null) is null`,
+    )
     .execute()
 
   await db.schema.createIndex('idx_visits_patient').on('visits').column('patient_id').execute()

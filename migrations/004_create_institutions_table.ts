@@ -41,6 +41,8 @@ export async function up(db: Kysely<any>): Promise<void> {
       col.notNull().defaultTo(sql`current_timestamp`),
     )
     .addCheckConstraint('institutions_type_check', sql`type in (${literals(TYPES)})`)
+    // No NULL among them, and one dimension: with this the generated type is string[].
+    .addCheckConstraint('institutions_services_check', sql`array_position(services, null) is null`)
     .execute()
 
   await db.schema.createIndex('idx_institutions_name').on('institutions').column('name').execute()

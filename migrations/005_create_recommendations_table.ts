@@ -171,6 +171,23 @@ async function createRecommendationItems(db: Kysely<any>): Promise<void> {
       'recommendation_items_completed_at_check',
       sql`completed_at is null or completed`,
     )
+    // No NULL among their texts, and one dimension: with this the generated types are string[].
+    .addCheckConstraint(
+      'recommendation_items_study_references_check',
+      sql`array_position(study_references, null) is null`,
+    )
+    .addCheckConstraint(
+      'recommendation_items_guidelines_check',
+      sql`array_position(guidelines, null) is null`,
+    )
+    .addCheckConstraint(
+      'recommendation_items_contraindications_check',
+      sql`array_position(contraindications, null) is null`,
+    )
+    .addCheckConstraint(
+      'recommendation_items_side_effects_check',
+      sql`array_position(side_effects, null) is null`,
+    )
     .execute()
 
   await db.schema

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { Node } from 'libpg-query'
-import { allowedValues, type CheckValue, intersection } from './check-values.ts'
+import { allowedValues, type CheckValue, intersection, keepsArraysPlain } from './check-values.ts'
 import type { MigrationDatabase } from './migration.ts'
 import { as } from './rules/scene.ts'
 
@@ -11,6 +11,8 @@ export interface CatalogFacts {
   /** Generated columns, and identity columns that are GENERATED ALWAYS: the server refuses a value for them. */
   readonly unwritableColumns: ReadonlySet<string>
   readonly columnLimits: ReadonlyMap<string, ColumnLimit>
+  /** Columns whose arrays have no NULL among their elements, nor more than one dimension: a CHECK says so. */
+  readonly plainArrays: ReadonlySet<string>
   /** Tables that the foreign keys of a table point to. */
   readonly references: ReadonlyMap<string, readonly string[]>
   readonly views: ReadonlySet<string>
@@ -43,6 +45,7 @@ export async function readCatalogFacts(db: MigrationDatabase): Promise<CatalogFa
     select n.nspname || '.' || c.relname as name
       from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('v', 'm')`.execute(db)
+  const checks = await readChecks(db)
   return {
     tableComments: new Map(
       comments.rows.flatMap(({ name, column, comment }) =>
@@ -55,7 +58,8 @@ export async function readCatalogFacts(db: MigrationDatabase): Promise<CatalogFa
       ),
     ),
     unwritableColumns: new Set(unwritable.rows.map(({ name }) => name)),
-    columnLimits: await readColumnLimits(db),
+    columnLimits: findColumnLimits(checks),
+    plainArrays: findPlainArrays(checks),
     references: await readReferences(db),
     views: new Set(views.rows.map(({ name }) => name)),
   }
@@ -78,48 +82,70 @@ async function readReferences(
 }
 
 interface CheckRow {
-  readonly name: string
+  /** Of the column, with its table and schema. */
+  readonly key: string
   readonly column: string
-  readonly isNumber: boolean
+  readonly kind: 'string' | 'number' | 'array'
   readonly expression: string
   readonly isBinding: boolean
 }
 
+/** A CHECK, parsed, with a column that it names. */
+interface Check extends CheckRow {
+  readonly condition: Node
+}
+
 /**
- * Of columns whose values are equal only where they are the same: not of those with a collation that takes
- * A for a, nor of char(n), whose blanks at the end do not count.
+ * Of columns whose values are equal only where they are the same (not of those with a collation that takes
+ * A for a, nor of char(n), whose blanks at the end do not count), and of arrays.
  */
-async function readColumnLimits(db: MigrationDatabase): Promise<ReadonlyMap<string, ColumnLimit>> {
+async function readChecks(db: MigrationDatabase): Promise<readonly Check[]> {
   const { rows } = await sql<CheckRow>`
-    select n.nspname || '.' || c.relname as name, a.attname::text as column,
-           a.atttypid in ('smallint'::regtype, 'integer'::regtype) as "isNumber",
+    select n.nspname || '.' || c.relname || '.' || a.attname as key, a.attname::text as column,
+           case when t.typcategory = 'A' then 'array'
+                when t.oid in ('text'::regtype, 'varchar'::regtype) then 'string' else 'number' end as kind,
            pg_get_expr(k.conbin, k.conrelid) as expression,
            k.convalidated and not k.connoinherit as "isBinding"
       from pg_constraint k
       join pg_class c on c.oid = k.conrelid
       join pg_namespace n on n.oid = c.relnamespace
       join pg_attribute a on a.attrelid = k.conrelid and a.attnum = any(k.conkey)
+      join pg_type t on t.oid = a.atttypid
       left join pg_collation l on l.oid = a.attcollation
      where k.contype = 'c' and coalesce((to_jsonb(k) ->> 'conenforced')::boolean, true)
-       and a.atttypid in ('text'::regtype, 'varchar'::regtype, 'smallint'::regtype, 'integer'::regtype)
-       and coalesce(l.collisdeterministic, true)
+       and (t.typcategory = 'A' or coalesce(l.collisdeterministic, true)
+        and t.oid in ('text'::regtype, 'varchar'::regtype, 'smallint'::regtype, 'integer'::regtype))
      order by k.conname collate "C", k.oid`.execute(db)
-  const candidates = rows.filter(({ expression }) => expression.includes(' = '))
-  if (candidates.length === 0) return new Map()
+  const candidates = rows.filter(({ kind, expression }) =>
+    expression.includes(kind === 'array' ? 'array_position(' : ' = '),
+  )
+  if (candidates.length === 0) return []
   const parse = await conditionParser()
-  const checksByColumn = new Map<string, { values: readonly CheckValue[]; isBinding: boolean }[]>()
-  for (const { name, column, isNumber, expression, isBinding } of candidates) {
-    const condition = parse(expression)
-    const values = condition && allowedValues(condition, column)
-    const type = isNumber ? 'number' : 'string'
-    if (values?.every((value) => typeof value === type) !== true) continue
-    const key = `${name}.${column}`
-    checksByColumn.set(key, [...(checksByColumn.get(key) ?? []), { values, isBinding }])
+  return candidates.flatMap((row) => {
+    const condition = parse(row.expression)
+    return condition === undefined ? [] : [{ ...row, condition }]
+  })
+}
+
+function findPlainArrays(checks: readonly Check[]): ReadonlySet<string> {
+  const plain = checks.filter(
+    ({ kind, isBinding, condition, column }) =>
+      kind === 'array' && isBinding && keepsArraysPlain(condition, column),
+  )
+  return new Set(plain.map(({ key }) => key))
+}
+
+function findColumnLimits(checks: readonly Check[]): ReadonlyMap<string, ColumnLimit> {
+  const limitsByColumn = new Map<string, { values: readonly CheckValue[]; isBinding: boolean }[]>()
+  for (const { key, column, kind, condition, isBinding } of checks) {
+    const values = allowedValues(condition, column)
+    if (values?.every((value) => typeof value === kind) !== true) continue
+    limitsByColumn.set(key, [...(limitsByColumn.get(key) ?? []), { values, isBinding }])
   }
   return new Map(
-    [...checksByColumn].flatMap(([key, checks]): [string, ColumnLimit][] => {
-      const written = intersection(checks.map(({ values }) => values)) ?? []
-      const binding = checks.filter(({ isBinding }) => isBinding)
+    [...limitsByColumn].flatMap(([key, limits]): [string, ColumnLimit][] => {
+      const written = intersection(limits.map(({ values }) => values)) ?? []
+      const binding = limits.filter(({ isBinding }) => isBinding)
       const read = intersection(binding.map(({ values }) => values))
       return written.length === 0 ? [] : [[key, { written, read }]]
     }),

@@ -24,6 +24,26 @@ export function allowedValues(node: Node, column: string): readonly CheckValue[]
   return comparison && comparedValues(comparison, column)
 }
 
+/**
+ * True of a condition by which no array in that column has NULL among its elements, nor more than one dimension:
+ * `array_position(column, null) is null`, for which PostgreSQL refuses to search through several.
+ */
+export function keepsArraysPlain(node: Node, column: string): boolean {
+  const bool = as(node, 'BoolExpr')
+  if (bool?.boolop === 'AND_EXPR')
+    return (bool.args ?? []).some((part) => keepsArraysPlain(part, column))
+  const isNull = as(node, 'NullTest')
+  const { funcname, args = [] } = as(isNull?.arg, 'FuncCall') ?? {}
+  const [array, element, ...others] = args.map(withoutCasts)
+  return (
+    isNull?.nulltesttype === 'IS_NULL' &&
+    strings(funcname).join('.') === 'array_position' &&
+    isColumn(array, column) &&
+    as(element, 'A_Const')?.isnull === true &&
+    others.length === 0
+  )
+}
+
 /** What all that set a limit allow; undefined where none does. */
 export function intersection(
   limits: readonly (readonly CheckValue[] | undefined)[],
@@ -78,6 +98,11 @@ function isColumn(node: Node | undefined, column: string): boolean {
 /** Types between which a value stays what it is. */
 const TEXTS: ReadonlySet<string> = new Set(['text', 'varchar'])
 const INTEGERS: ReadonlySet<string> = new Set(['int2', 'int4'])
+
+function withoutCasts(node: Node | undefined): Node | undefined {
+  const cast = as(node, 'TypeCast')
+  return cast === undefined ? node : withoutCasts(cast.arg)
+}
 
 /** Casts to a length stay: they cut the value. */
 function withoutCast(node: Node | undefined, types: ReadonlySet<string>): Node | undefined {

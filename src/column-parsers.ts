@@ -5,8 +5,8 @@ const DATE = 1082
 const DATE_ARRAY = 1182
 const NUMERIC_ARRAY = 1231
 const TEXT_ARRAY = 1009
-const TIMESTAMPS = [1114, 1184]
-const TIMESTAMP_ARRAYS = [1115, 1185]
+/** And their arrays. */
+const TIMESTAMPS = [1114, 1184, 1115, 1185]
 
 /** The last moment that a Date can hold: ECMA-262, "Time Values and Time Range". */
 const LAST_TIME = 8.64e15
@@ -22,8 +22,7 @@ export const columnParsers: pg.CustomTypesConfig = {
     if (format !== 'binary') {
       if (oid === DATE) return asText
       if (oid === DATE_ARRAY || oid === NUMERIC_ARRAY) return parserOf(TEXT_ARRAY)
-      if (TIMESTAMPS.includes(oid)) return asDate(parserOf(oid))
-      if (TIMESTAMP_ARRAYS.includes(oid)) return asDates(parserOf(oid))
+      if (TIMESTAMPS.includes(oid)) return asDates(parserOf(oid))
     }
     return parserOf(oid, format)
   },
@@ -38,12 +37,8 @@ function asText(text: string): string {
   return text
 }
 
-function asDate(parse: Parse): Parse {
-  return (text) => finite(parse(text))
-}
-
 function asDates(parse: Parse): Parse {
-  return (text) => (parse(text) as unknown[]).map(finite)
+  return (text) => finite(parse(text))
 }
 
 /**
@@ -51,6 +46,7 @@ function asDates(parse: Parse): Parse {
  * PostgreSQL’s end in the year 294276, those of JavaScript in 275760. Their beginnings are the other way round.
  */
 function finite(time: unknown): unknown {
+  if (Array.isArray(time)) return time.map(finite)
   if (typeof time === 'number') return new Date(Math.sign(time) * LAST_TIME)
   return time instanceof Date && Number.isNaN(time.getTime()) ? new Date(LAST_TIME) : time
 }

@@ -136,6 +136,8 @@ function readKinds(type: string, aliases: GeneratedTypes['aliases']): readonly s
     const [, wrapper, wrapped = ''] = /^(\w+)<(.*)>$/.exec(member) ?? []
     if (wrapper === 'Generated' || wrapper === 'GeneratedAlways') return readKinds(wrapped, aliases)
     if (wrapper === 'ColumnType') return readKinds(firstArgument(wrapped), aliases)
+    if (wrapper === 'ArrayType') return [`${wrapped}[]`]
+    if (wrapper === 'ArrayColumn') return [`${wrapped}[]`, member]
     const alias = aliases.get(member)
     return alias === undefined || alias === member ? [member] : readKinds(alias, aliases)
   })

@@ -27,7 +27,7 @@ export interface TypeNames {
 
 /** What a generated file means when it names these. */
 export const RESERVED =
-  'Buffer ColumnType DB Date Exclude GeneratedAlways Insertable PHI_COLUMNS Selectable Updateable'.split(
+  'ArrayColumn Buffer ColumnType DB Date Exclude GeneratedAlways Insertable PHI_COLUMNS PostgresArray Selectable Updateable'.split(
     ' ',
   )
 

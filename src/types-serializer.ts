@@ -41,6 +41,29 @@ const GENERATED_ALWAYS = new ExportStatementNode(
   ),
 )
 
+/** The type of a column whose arrays no CHECK keeps plain. */
+const ARRAY_COLUMN = new ExportStatementNode(
+  new AliasDeclarationNode(
+    'ArrayColumn',
+    new TemplateNode(
+      ['T'],
+      new RawExpressionNode(
+        '[T] extends [ColumnType<infer S, infer I, infer U>]\n  ? ColumnType<PostgresArray<S>, I[], U[]>\n  : ColumnType<PostgresArray<T>, T[], T[]>',
+      ),
+    ),
+  ),
+)
+
+const POSTGRES_ARRAY = new ExportStatementNode(
+  new AliasDeclarationNode(
+    'PostgresArray',
+    new TemplateNode(['T'], new RawExpressionNode('(T | null | PostgresArray<T>)[]')),
+  ),
+)
+
+const POSTGRES_ARRAY_COMMENT =
+  'An array as PostgreSQL lets it be: with NULL among its elements, and of any dimension. Where a CHECK says\n`array_position(column, null) is null` it is `T[]`.'
+
 /** Writes the file in one order everywhere, with all that kysely-codegen does not know of. */
 export class FederationSerializer extends TypeScriptSerializer {
   /** What was serialized. */
@@ -59,19 +82,21 @@ export class FederationSerializer extends TypeScriptSerializer {
     const nodes = withoutReserved(statementNodes)
     const tables = this.#nameTables(nodes)
     this.tables = this.#ownable(tables)
-    this.#commentBySymbol = new Map(
-      tables.flatMap(({ key, symbol }) => {
+    this.#commentBySymbol = new Map([
+      ['PostgresArray', POSTGRES_ARRAY_COMMENT],
+      ...tables.flatMap(({ key, symbol }): [string, string][] => {
         const comment = this.#facts.tableComments.get(this.#qualified(key))
         return comment === undefined ? [] : [[symbol, commentText(comment)]]
       }),
-    )
+    ])
     const bySymbol = new Map(tables.map((table) => [table.symbol, table]))
     const refined = nodes.map((node) => {
       const table = isInterface(node) ? bySymbol.get(node.argument.id.name) : undefined
       return table === undefined || !isInterface(node) ? node : this.#refine(node, table)
     })
     const ordered = [...refined.filter((node) => !isImport(node)), ...valueTypes(tables)]
-      .concat(tables.some((table) => this.#hasUnwritable(table, nodes)) ? [GENERATED_ALWAYS] : [])
+      .concat(usesType(refined, 'GeneratedAlways') ? [GENERATED_ALWAYS] : [])
+      .concat(usesType(refined, 'ArrayColumn') ? [ARRAY_COLUMN, POSTGRES_ARRAY] : [])
       .sort((a, b) => rank(a) - rank(b) || byCodePoint(nameOf(a), nameOf(b)))
     const statements = super.serializeStatements([...importsOf(nodes, tables), ...ordered])
     return `${statements}\n${rowTypesText(tables)}`
@@ -80,7 +105,7 @@ export class FederationSerializer extends TypeScriptSerializer {
   override serializeExportStatement(node: ExportStatementNode): string {
     const comment = this.#commentBySymbol.get(node.argument.id.name)
     const text = super.serializeExportStatement(node)
-    if (comment === undefined || !isInterface(node)) return text
+    if (comment === undefined) return text
     const lines = comment.split(/\r?\n/).map((line) => ` * ${line}`.trimEnd())
     return ['/**', ...lines, ' */', text].join('\n')
   }
@@ -133,7 +158,7 @@ export class FederationSerializer extends TypeScriptSerializer {
     }))
   }
 
-  /** Marks what can't be written, and says what can be where a CHECK does. */
+  /** Marks what can't be written, and says what a column holds where a CHECK does. */
   #refine(node: InterfaceExport, { key, limitedColumns }: NamedTable): StatementNode {
     const { id, body } = node.argument
     const table = this.#qualified(key)
@@ -145,24 +170,16 @@ export class FederationSerializer extends TypeScriptSerializer {
         limited === undefined
           ? property.value
           : limitedType(property.value, limited, this.#facts.columnLimits.get(name)?.read)
-      const isUnwritable = this.#facts.unwritableColumns.has(name)
+      const { plainArrays, unwritableColumns } = this.#facts
+      const read = plainArrays.has(name) ? value : looseArray(value)
       return new PropertyNode(
         property.key,
-        isUnwritable ? generatedAlways(value) : value,
+        unwritableColumns.has(name) ? generatedAlways(read) : read,
         property.comment,
       )
     })
     return new ExportStatementNode(
       new InterfaceDeclarationNode(id, new ObjectExpressionNode(properties)),
-    )
-  }
-
-  #hasUnwritable({ key, symbol }: NamedTable, nodes: readonly StatementNode[]): boolean {
-    const columns = nodes
-      .filter(isInterface)
-      .flatMap(({ argument }) => (argument.id.name === symbol ? argument.body.properties : []))
-    return columns.some((column) =>
-      this.#facts.unwritableColumns.has(`${this.#qualified(key)}.${column.key}`),
     )
   }
 
@@ -275,6 +292,29 @@ function limitedType(
   const written = new IdentifierNode(limited.names.type)
   if (read?.length === limited.values.length) return written
   return new ColumnTypeNode(read === undefined ? type : literals(read), written, written)
+}
+
+/** The type of a column with arrays in it made that of arrays as they can be. */
+function looseArray(type: ExpressionNode): ExpressionNode {
+  if (type.type === 'ArrayExpression')
+    return new GenericExpressionNode('ArrayColumn', [type.values])
+  if (type.type === 'UnionExpression') return new UnionExpressionNode(type.args.map(looseArray))
+  if (type.type !== 'GenericExpression') return type
+  return type.name === 'ArrayType'
+    ? new GenericExpressionNode('ArrayColumn', type.args)
+    : new GenericExpressionNode(type.name, type.args.map(looseArray))
+}
+
+/** True where the type of a column mentions that one. */
+function usesType(nodes: readonly StatementNode[], name: string): boolean {
+  const mentions = (type: ExpressionNode): boolean => {
+    if (type.type === 'UnionExpression') return type.args.some(mentions)
+    if (type.type !== 'GenericExpression') return false
+    return type.name === name || type.args.some(mentions)
+  }
+  return nodes
+    .filter(isInterface)
+    .some(({ argument }) => argument.body.properties.some(({ value }) => mentions(value)))
 }
 
 function generatedAlways(type: ExpressionNode): ExpressionNode {

@@ -154,7 +154,7 @@ function insertEach(table: string, columns: readonly string[], wishes: readonly 
       begin
         insert into ${table} (${list}) overriding system value select ${list} from ${table} where ctid = base returning ctid into copy;
         execute format('update ${table} set %I = %L where ctid = %L', wish.column, wish.value, copy);
-      exception when integrity_constraint_violation or data_exception or generated_always then null;
+      exception when integrity_constraint_violation or data_exception or generated_always or feature_not_supported then null;
       end;
     end loop;
   end $do$`

@@ -159,6 +159,7 @@ const CONSTRAINTS = `
   fk_visits_patient FOREIGN KEY (patient_id) REFERENCES patients(id) ON DELETE CASCADE
   fk_visits_provider FOREIGN KEY (provider_id) REFERENCES providers(id) ON DELETE CASCADE
   institutions_pkey PRIMARY KEY (id)
+  institutions_services_check
   institutions_type_check
   patient_sessions_pkey PRIMARY KEY (session_id)
   patient_sessions_status_check
@@ -172,12 +173,17 @@ const CONSTRAINTS = `
   providers_pkey PRIMARY KEY (id)
   providers_years_experience_check
   recommendation_items_completed_at_check
+  recommendation_items_contraindications_check
   recommendation_items_evidence_level_check
+  recommendation_items_guidelines_check
   recommendation_items_pkey PRIMARY KEY (id)
+  recommendation_items_side_effects_check
+  recommendation_items_study_references_check
   recommendation_items_type_check
   recommendations_pkey PRIMARY KEY (id)
   recommendations_priority_check
   recommendations_status_check
+  visits_condition_codes_check
   visits_duration_check
   visits_pkey PRIMARY KEY (id)
   visits_status_check
@@ -583,6 +589,23 @@ describe('migrations', () => {
         )
         await insert(db, 'recommendation_items', { completed: true, completed_at })
         await insert(db, 'recommendation_items', { completed: true })
+      })
+
+      it('refuse NULL among the elements of an array, and take none, an empty one, and several', async () => {
+        await insertParents(db)
+        for (const [table, column] of [
+          ['institutions', 'services'],
+          ['visits', 'condition_codes'],
+          ['recommendation_items', 'study_references'],
+          ['recommendation_items', 'guidelines'],
+          ['recommendation_items', 'contraindications'],
+          ['recommendation_items', 'side_effects'],
+        ] as const) {
+          expect(await refusal(insert(db, table, { [column]: ['a', null] }))).to.equal(
+            `${table}_${column}_check`,
+          )
+          for (const value of [null, [], ['a', 'b']]) await insert(db, table, { [column]: value })
+        }
       })
 
       it('refuse what belongs to nobody, by a foreign key that has its name', async () => {

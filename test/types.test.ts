@@ -83,10 +83,19 @@ const SAMPLES: readonly Sample[] = [
   },
   {
     type: 'text[]',
-    read: 'string[]',
+    read: 'PostgresArray<string>',
     values: [
       [`'{}'`, []],
       [`array['E11.9', 'a,"b', '']`, ['E11.9', 'a,"b', '']],
+      [`'{NULL,"NULL"}'`, [null, 'NULL']],
+      [
+        `'{{a,NULL},{c,d}}'`,
+        [
+          ['a', null],
+          ['c', 'd'],
+        ],
+      ],
+      [`'[0:1]={a,b}'`, ['a', 'b']],
     ],
   },
 
@@ -95,7 +104,7 @@ const SAMPLES: readonly Sample[] = [
   { type: 'bigint', read: 'string', values: [['9007199254740993', '9007199254740993']] },
   {
     type: 'bigint[]',
-    read: 'string[]',
+    read: 'PostgresArray<string>',
     values: [[`'{-9007199254740993}'`, ['-9007199254740993']]],
   },
   {
@@ -117,29 +126,29 @@ const SAMPLES: readonly Sample[] = [
   },
   {
     type: 'numeric[]',
-    read: 'string[]',
+    read: 'PostgresArray<string>',
     values: [[`'{0.10,12345678901234567890.5}'`, ['0.10', '12345678901234567890.5']]],
   },
   { type: 'money', read: 'string', values: [['1.5::numeric', '$1.50']] },
   { type: 'char(3)', read: 'string', values: [[`'a'`, 'a  ']] },
   { type: 'oid', read: 'number', values: [['4294967295', 4294967295]] },
-  { type: 'integer[]', read: 'number[]', values: [[`'{1,2}'`, [1, 2]]] },
-  { type: 'boolean[]', read: 'boolean[]', values: [[`'{t,f}'`, [true, false]]] },
+  { type: 'integer[]', read: 'PostgresArray<number>', values: [[`'{1,2}'`, [1, 2]]] },
+  { type: 'boolean[]', read: 'PostgresArray<boolean>', values: [[`'{t,f}'`, [true, false]]] },
   {
     type: 'uuid[]',
-    read: 'string[]',
+    read: 'PostgresArray<string>',
     values: [
       [`'{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11}'`, ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11']],
     ],
   },
   {
     type: 'date[]',
-    read: 'string[]',
+    read: 'PostgresArray<string>',
     values: [[`'{1956-03-25,infinity}'`, ['1956-03-25', 'infinity']]],
   },
   {
     type: 'timestamptz[]',
-    read: 'Date[]',
+    read: 'PostgresArray<Date>',
     values: [
       [
         `'{2026-03-01 00:00:00+00,infinity,-infinity}'`,
@@ -155,24 +164,31 @@ const SAMPLES: readonly Sample[] = [
       [`'infinity'`, LAST_DATE],
     ],
   },
-  { type: 'timestamp[]', read: 'Date[]', values: [[`'{infinity}'`, [LAST_DATE]]] },
+  {
+    type: 'timestamp[]',
+    read: 'PostgresArray<Date>',
+    values: [
+      [`'{infinity,NULL}'`, [LAST_DATE, null]],
+      [`'{{infinity},{-infinity}}'`, [[LAST_DATE], [FIRST_DATE]]],
+    ],
+  },
   { type: 'time', read: 'string', values: [[`'24:00'`, '24:00:00']] },
   { type: 'timetz', read: 'string', values: [[`'12:00+02'`, '12:00:00+02']] },
-  { type: 'time[]', read: 'string[]', values: [[`'{12:00}'`, ['12:00:00']]] },
+  { type: 'time[]', read: 'PostgresArray<string>', values: [[`'{12:00}'`, ['12:00:00']]] },
   { type: 'bytea', read: 'Buffer', values: [[`'\\x00ff'`, Buffer.from([0, 255])]] },
   {
     type: 'bytea[]',
-    read: 'Buffer[]',
+    read: 'PostgresArray<Buffer>',
     values: [[`array['\\x00ff'::bytea]`, [Buffer.from([0, 255])]]],
   },
   { type: 'json', read: 'JsonValue', values: [[`'[1]'`, [1]]] },
   {
     type: 'jsonb[]',
-    read: 'JsonValue[]',
+    read: 'PostgresArray<JsonValue>',
     values: [[`array['{"a": 1}'::jsonb, '"b"']`, [{ a: 1 }, 'b']]],
   },
   { type: 'inet', read: 'string', values: [[`'10.0.0.1/8'`, '10.0.0.1/8']] },
-  { type: 'inet[]', read: 'string[]', values: [[`'{10.0.0.1}'`, ['10.0.0.1']]] },
+  { type: 'inet[]', read: 'PostgresArray<string>', values: [[`'{10.0.0.1}'`, ['10.0.0.1']]] },
   { type: 'cidr', read: 'string', values: [[`'10.0.0.0/8'`, '10.0.0.0/8']] },
   { type: 'macaddr', read: 'string', values: [[`'08:00:2b:01:02:03'`, '08:00:2b:01:02:03']] },
   { type: 'bit(3)', read: 'string', values: [[`'101'`, '101']] },
@@ -180,7 +196,11 @@ const SAMPLES: readonly Sample[] = [
   { type: 'xml', read: 'string', values: [[`'<a/>'`, '<a/>']] },
   { type: 'xml[]', read: 'string', values: [[`array['<a/>'::xml]`, '{<a/>}']] },
   { type: 'point', read: 'Point', values: [[`'(1,2.5)'`, { x: 1, y: 2.5 }]] },
-  { type: 'point[]', read: 'Point[]', values: [[`array['(1,2)'::point]`, [{ x: 1, y: 2 }]]] },
+  {
+    type: 'point[]',
+    read: 'PostgresArray<Point>',
+    values: [[`array['(1,2)'::point]`, [{ x: 1, y: 2 }]]],
+  },
   { type: 'circle', read: 'Circle', values: [[`'<(1,2),3>'`, { x: 1, y: 2, radius: 3 }]] },
   { type: 'circle[]', read: 'string', values: [[`array['<(1,2),3>'::circle]`, '{"<(1,2),3>"}']] },
   { type: 'box', read: 'string', values: [[`'(1,1),(0,0)'`, '(1,1),(0,0)']] },
@@ -208,7 +228,7 @@ const SAMPLES: readonly Sample[] = [
   { type: 'strict_npi', read: 'string', values: [[`'1234567893'`, '1234567893']] },
   { type: 'npi[]', read: 'string', values: [[`'{1234567893}'`, '{1234567893}']] },
   { type: 'birth', read: 'string', values: [[`'1956-03-25'`, '1956-03-25']] },
-  { type: 'codes', read: 'string[]', values: [[`'{a,b}'`, ['a', 'b']]] },
+  { type: 'codes', read: 'PostgresArray<string>', values: [[`'{a,b}'`, ['a', 'b']]] },
   { type: 'amount', read: 'string', values: [['0.10', '0.10']] },
   { type: 'how_bad', read: 'Severity', values: [[`'mild'`, 'mild']] },
   { type: 'dose', read: 'string', values: [[`row(1.50, 'mg')`, '(1.50,mg)']] },
@@ -283,6 +303,15 @@ const SCHEMA = [
      free text check (free in ('a') or length(free) > 3), lower_case text check (lower(lower_case) in ('a')),
      padded char(2) check (padded in ('a')), word citext check (word in ('a')),
      fixed text generated always as ('a') stored check (fixed in ('a')))`,
+  `create table plain (
+     texts text[] not null check (array_position(texts, null) is null), short varchar(9)[] default '{}' check (cardinality(short) < 9 and array_position(short, null) is null),
+     days date[] check (array_position(days, null) is null), times timestamptz[] check (array_position(times, null) is null),
+     docs jsonb[] check (array_position(docs, null) is null), kept codes check (array_position(kept, null) is null),
+     flags boolean[], old text[], other text[] check (array_position(other, 'a') is null),
+     later text[] check (array_position(later, null, 2) is null), made text[] generated always as (array['a']) stored check (array_position(made, null) is null),
+     loose text[] generated always as (array[null]) stored, has_null text[] check (array_position(has_null, null) is not null),
+     either text[] check (array_position(either, null) is null or cardinality(either) > 1))`,
+  `alter table plain add constraint old_check check (array_position(old, null) is null) not valid`,
   `alter table statuses add constraint old_check check (old in ('a')) not valid`,
   `alter table statuses add constraint older_check check (older in ('b', 'c')) not valid`,
   `comment on column statuses.kind is '[PHI] a kind'`,
@@ -338,7 +367,7 @@ describe('generated types', () => {
       'check.ts',
       `import type { Insertable, Kysely, Selectable } from 'kysely'
 import type { IPostgresInterval } from 'postgres-interval'
-import type { Circle, DB, JsonValue, NewStatusRow2, Note, PHI_COLUMNS, Point, RecentRow, Severity, STATUS_KINDS, StatusRow, StatusRow2 } from './generated/db.ts'
+import type { Circle, DB, JsonObject, JsonValue, NewStatusRow2, NewPlainRow, Note, PHI_COLUMNS, PlainRow, Point, PostgresArray, RecentRow, Severity, STATUS_KINDS, StatusRow, StatusRow2 } from './generated/db.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type Expect<T extends true> = T
@@ -346,11 +375,11 @@ type Kept = JsonValue
 type Row = Selectable<DB['samples']>
 ${columns.join('\n')}
 type Span = Expect<Equal<Row['span'], IPostgresInterval | null>>
-type Spans = Expect<Equal<Row['spans'], IPostgresInterval[] | null>>
+type Spans = Expect<Equal<Row['spans'], PostgresArray<IPostgresInterval> | null>>
 
 type Read = Expect<Equal<Note, {
   always: number; by_default: number; number: number; given: string; doubled: string | null
-  doc: JsonValue; docs: JsonValue[] | null; optional: JsonValue; at: Date
+  doc: JsonValue; docs: PostgresArray<JsonValue> | null; optional: JsonValue; at: Date
 }>>
 type Written = Expect<Equal<keyof Insertable<DB['notes']>, 'by_default' | 'number' | 'given' | 'doc' | 'docs' | 'optional' | 'at'>>
 type Views = Expect<Equal<Selectable<DB['recent']>, { given: string | null; at: Date | null }>>
@@ -371,6 +400,18 @@ type Alike = Expect<Equal<
   [Selectable<DB['visit_notes']>, Selectable<DB['visitNotes']>, Selectable<DB['VisitNotes']>],
   [{ id: number | null }, { name: string | null }, { flag: boolean | null }]
 >>
+
+type Plains = Expect<Equal<PlainRow, {
+  texts: string[]; short: string[] | null; days: string[] | null; times: Date[] | null; docs: JsonValue[] | null; kept: string[] | null
+  flags: PostgresArray<boolean> | null; old: PostgresArray<string> | null; other: PostgresArray<string> | null
+  later: PostgresArray<string> | null; made: string[] | null; loose: PostgresArray<string> | null
+  has_null: PostgresArray<string> | null; either: PostgresArray<string> | null
+}>>
+type PlainNew = Expect<Equal<
+  Pick<NewPlainRow, 'texts' | 'short' | 'times' | 'docs' | 'flags' | 'old'>,
+  { texts: string[]; short?: string[] | null; times?: (Date | string)[] | null; docs?: (JsonObject | string)[] | null; flags?: boolean[] | null; old?: string[] | null }
+>>
+type PlainWritten = Expect<Equal<Extract<keyof NewPlainRow, 'made' | 'loose'>, never>>
 
 type Limited = Expect<Equal<Selectable<DB['statuses']>, {
   kind: 'b' | 'a'; level: 1 | -2 | 3 | null; mirrored: 'a' | null; cut: string | null; start: string | null; maybe: 'x' | null; both_of: 'b' | 'c' | null

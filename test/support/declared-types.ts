@@ -79,6 +79,14 @@ function membersOf(
     const isElement: IsOfType = (value) => elements.some(({ is }) => is(value))
     return [{ is: (value) => Array.isArray(value) && value.every(isElement) }]
   }
+  if (ts.isTypeReferenceNode(node) && node.typeName.getText() === 'ArrayColumn') {
+    const elements = (node.typeArguments ?? []).flatMap((type) => membersOf(type, aliases))
+    const isElement: IsOfType = (value) =>
+      value === null ||
+      elements.some(({ is }) => is(value)) ||
+      (Array.isArray(value) && value.every(isElement))
+    return [{ is: (value) => Array.isArray(value) && value.every(isElement) }]
+  }
   const known = KNOWN[node.getText()]
   if (known !== undefined) return [{ is: known }]
   if (ts.isTypeReferenceNode(node)) {

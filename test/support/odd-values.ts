@@ -98,7 +98,9 @@ export function oddValues(type: string, random: () => number): readonly string[]
   if (type.endsWith('[]')) {
     const elements = oddValues(type.slice(0, -2), random).map((text) => JSON.stringify(text))
     const quoted = elements.map((text) => text.replaceAll('\\n', '\n'))
-    return ['{}', `{${quoted.join(',')}}`, ...quoted.slice(0, 3).map((text) => `{${text}}`)]
+    const [first = ''] = quoted
+    const odd = ['{}', '{NULL}', `{${first},NULL}`, `{{${first}}}`, `[0:0]={${first}}`]
+    return [...odd, `{${quoted.join(',')}}`, ...quoted.slice(0, 3).map((text) => `{${text}}`)]
   }
   const make = VALUES[type.replace(/\([\d,]+\)/, '')]
   if (make === undefined) throw new Error(`no values of the type ${type} are known`)

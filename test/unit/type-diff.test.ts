@@ -196,6 +196,19 @@ describe('diffGenerated', () => {
     }
   })
 
+  it('knows that a CHECK takes NULL and dimensions from arrays, and that they come back without it', () => {
+    for (const [plain, loose] of [
+      ['string[]', 'ArrayColumn<string>'],
+      ['ArrayType<Timestamp> | null', 'ArrayColumn<Timestamp> | null'],
+    ] as const) {
+      const file = (type: string) => [
+        { path: 'db.ts', text: changed('born: string;', `born: ${type};`) },
+      ]
+      expect(diffGenerated(file(plain), file(loose)).breaking).to.have.length(1)
+      expect(diffGenerated(file(loose), file(plain)).breaking).to.be.empty
+    }
+  })
+
   it('names the services whose slice has the table, or is another', () => {
     const slice = (service: string, ...tables: readonly string[]) => ({
       path: `services/${service}.ts`,
