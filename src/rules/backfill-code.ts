@@ -50,10 +50,8 @@ function property(column: string, value: string): string {
 function condition(where: string): string {
   const [, column, not = ''] = /^([a-z_][a-z\d_]*) is( not)? null$/.exec(where) ?? []
   if (column !== undefined) return `${stringLiteral(column)}, 'is${not}', null`
-  const sql = onOneLine(where)
-  // Kysely adds the limits of a batch with AND, and puts no parentheses around SQL.
-  const whole = /\bor\b/i.test(sql) ? `(${sql})` : sql
-  return sqlTemplate(whole, '    .where(<boolean>),'.length).replace('sql', 'sql<boolean>')
+  const sql = sqlTemplate(onOneLine(where), '    .where(<boolean>),'.length)
+  return sql.replace('sql', 'sql<boolean>')
 }
 
 /** Without the breaks and comments between its words. */

@@ -31,10 +31,10 @@ describe('backfill', () => {
       "await backfill(db, 'visits', (update) => update.set({ code: sql`'01'::integer` }))",
     ],
     [
-      'a condition with OR in parentheses, and no comments',
+      'what Kysely has no word for as SQL, and no comments',
       [{ column: 'n', value: 'n /* now */ + 1' }],
       'a = $1\n  or b -- never\n',
-      "await backfill(db, 'visits', (update) =>\n  update.set({ n: sql`n + 1` }).where(sql<boolean>`(a = ${value1} or b)`),\n)",
+      "await backfill(db, 'visits', (update) =>\n  update.set({ n: sql`n + 1` }).where(sql<boolean>`a = ${value1} or b`),\n)",
     ],
   ] as const) {
     it(`prints ${what}`, () => {
