@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CompiledQuery, TableNode } from 'kysely'
+import { type CompiledQuery, ExpressionWrapper, ParensNode, TableNode } from 'kysely'
 import { recordBackfill } from './attempts.ts'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
@@ -117,6 +117,7 @@ async function fill(
   const path = pathOf(whole)
   const table = await requireKeyedTable(place, path)
   const id = identify(table, whole.compile(), begun)
+  const filtered = parenthesize(whole)
   const total = (await readTableSizes(database)).get(table.name)?.rows
   const start = performance.now()
   const resumed = place.earlier?.backfills[id] ?? { key: [], rows: 0 }
@@ -143,7 +144,7 @@ async function fill(
       const stretch = await findStretch(database.client, table, done.key, batch)
       if (stretch === undefined && done.rows > 0) return
       if (ending.aborted) throw stopped(place, table, done, ending)
-      const upTo = whole.where(compareKey(path, table.key, '<=', stretch?.key ?? []))
+      const upTo = filtered.where(compareKey(path, table.key, '<=', stretch?.key ?? []))
       const limited =
         done.key.length === 0 ? upTo : upTo.where(compareKey(path, table.key, '>', done.key))
       const sentAt = performance.now()
@@ -168,6 +169,14 @@ function pathOf(update: MigrationUpdate): readonly string[] {
   }
   const { schema, identifier } = table.table
   return schema === undefined ? [identifier.name] : [schema.name, identifier.name]
+}
+
+/** SQL of the migration's own may hold an OR, which Kysely would put no parentheses around. */
+function parenthesize(update: MigrationUpdate): MigrationUpdate {
+  const { where } = update.toOperationNode()
+  if (where === undefined) return update
+  const condition = new ExpressionWrapper<unknown, never, boolean>(ParensNode.create(where.where))
+  return update.clearWhere().where(condition)
 }
 
 async function requireKeyedTable(

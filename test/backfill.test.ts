@@ -131,6 +131,13 @@ describe('backfill', () => {
     expect(await states()).to.deep.equal([])
   })
 
+  it('does no row twice where its condition is SQL with OR', async () => {
+    const where = '.where(sql`n = 0 or n > 0`)'
+    await write(count().replace('`n + 1` })', `$&${where}`))
+    await succeed(up())
+    expect(await counts()).to.deep.equal({ 1: 2050 })
+  })
+
   it('starts over where the update was edited', async () => {
     await write(`${count()}\n  throw new Error('not yet')`)
     expect(await fail(up())).to.include('not yet')

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect } from 'chai'
 import pg from 'pg'
 import { format } from 'prettier'
@@ -9,8 +11,9 @@ import type { Danger, LockMode, MeasuredMigration } from '../src/measurement.ts'
 import { NO_TRANSACTION, splitMigrations } from '../src/rules/kysely-code.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { type MeasuredRun, measureModule, measureStatements } from './support/measured-run.ts'
+import { REPOSITORY } from './support/program.ts'
 import { createTestProject, type TestProject } from './support/project.ts'
-import { IS_FULL, sample } from './support/size.ts'
+import { IS_FULL, itAtFullSize, sample } from './support/size.ts'
 
 /** What all examples change: tables in use, with rows. */
 const CLINIC = `
@@ -222,16 +225,19 @@ describe('findDangers', () => {
   const dangersOf = async (...statements: readonly string[]): Promise<readonly Danger[]> =>
     judgedDangers(await measureStatements(clinic, statements))
 
-  for (const { id, level, what, example } of RULES) {
+  const runExample = ({ id, example }: (typeof RULES)[number]): Promise<MeasuredRun> =>
+    measureStatements(clinic, example, ON_NO_ROWS.has(id) ? 'delete from visits' : '')
+
+  for (const rule of RULES) {
+    const { id, level, what } = rule
     describe(id, () => {
       let measured: MeasuredMigration
       let found: Danger | undefined
 
       before(async () => {
-        const first = ON_NO_ROWS.has(id) ? 'delete from visits' : ''
-        const run = await measureStatements(clinic, example, first)
+        const run = await runExample(rule)
         measured = run.migration
-        found = (await judgedDangers(run)).find(({ rule }) => rule === id)
+        found = (await judgedDangers(run)).find((danger) => danger.rule === id)
       })
 
       it(`finds ${what}: ${level}`, () => {
@@ -459,6 +465,11 @@ describe('findDangers', () => {
           'alter table orders detach partition orders_lab',
         ],
         [
+          'a change of rows of a table without a primary key',
+          ['backfill-in-one-statement'],
+          "update contacts set address = 'nobody, as yet', id = id",
+        ],
+        [
           'a change of rows that is not the same twice',
           ['backfill-in-one-statement'],
           'update visits set duration = duration * 2 where duration > 0',
@@ -576,6 +587,91 @@ describe('findDangers', () => {
       const { rows } = await client.query('select duration, count(*)::int from visits group by 1')
       expect(rows).to.deep.equal([{ duration: 60, count: 2500 }])
     })
+  })
+
+  it('fills rows by the primary key, whatever the names and conditions', async () => {
+    const odd = 'alter table visits add "Odd Name" text'
+    const sql = `-- Twice as long.
+      update visits
+      set duration = duration * 2, "Odd Name" = type || ', it''s' -- the old ones
+      where status = 'SCHEDULED' or notes is not null -- all of them`
+    const [danger] = await judgedDangers(await measureStatements(clinic, [sql], odd))
+    await project.write('migrations/001_fill.ts', danger?.instead ?? '')
+    await inClinic(async (client, database) => {
+      await client.query(odd)
+      const env = { DATABASE_URL: database.url }
+      const { exitCode, stderr } = await project.run(['up', '--no-codegen'], env)
+      expect(exitCode, stderr).to.equal(0)
+      const { rows } = await client.query(
+        'select duration, "Odd Name", count(*)::int from visits group by 1, 2',
+      )
+      expect(rows).to.deep.equal([{ duration: 60, 'Odd Name': "ROUTINE_CHECK, it's", count: 2500 }])
+      const { rows: sent } = await client.query('select statements from migration_history')
+      expect(JSON.stringify(sent)).to.include('(\\"visits\\".\\"id\\") > ($2)')
+    })
+    await project.remove('migrations/001_fill.ts')
+  })
+
+  for (const [what, start, sql] of [
+    [
+      'an update by an alias',
+      "update visits as v set notes = ''",
+      "update visits v set notes = ''",
+    ],
+    [
+      'an update of a table without a primary key',
+      'update claims',
+      'update claims set code = null',
+    ],
+    [
+      'an update of the primary key',
+      'create table visits_to_update',
+      'update visits set id = gen_random_uuid()',
+    ],
+    [
+      'NULL filled in a table without a primary key',
+      'where address is null limit',
+      'update contacts set address = now()::text where address is null',
+    ],
+    [
+      'an update of several columns from one row',
+      'create table visits_to_update',
+      "update visits set (notes, type) = ('', null)",
+    ],
+  ] as const) {
+    it(`prints no backfill for ${what}`, async () => {
+      const [danger] = await dangersOf(sql)
+      expect(danger?.instead).to.include(start).and.not.include('backfill')
+    })
+  }
+
+  it('prints no loop that would never end', async () => {
+    const [danger] = await dangersOf(
+      "update contacts set address = now()::text where address <> ''",
+    )
+    expect(danger).to.include({ rule: 'backfill-in-one-statement', instead: undefined })
+  })
+
+  itAtFullSize('prints code that compiles', async () => {
+    let count = 0
+    for (const rule of RULES) {
+      for (const { instead = '' } of await judgedDangers(await runExample(rule))) {
+        if (!instead.includes('export async function')) continue
+        for (const text of splitMigrations(instead)) {
+          count += 1
+          await project.write(`printed/${count}.ts`, text)
+        }
+      }
+    }
+    expect(count).to.be.greaterThan(RULES.length)
+    const tsconfig = { extends: join(REPOSITORY, 'tsconfig.json'), include: ['printed'] }
+    await project.write('tsconfig.json', JSON.stringify(tsconfig))
+    await project.write('printed/package.json', '{ "type": "module" }')
+    const tsc = join(REPOSITORY, 'node_modules/.bin/tsc')
+    const { stdout } = await promisify(execFile)(tsc, ['-p', project.root]).catch(
+      (error: unknown) => error as { stdout: string },
+    )
+    expect(stdout).to.equal('')
   })
 
   it('goes by the migration’s own lock timeout', async () => {

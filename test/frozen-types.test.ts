@@ -5,6 +5,8 @@ import { promisify } from 'node:util'
 import { expect } from 'chai'
 import { check, resolveConfig } from 'prettier'
 import type { Finding } from '../src/findings.ts'
+import { backfill } from '../src/rules/backfill-code.ts'
+import { NO_TRANSACTION, printMigrations } from '../src/rules/kysely-code.ts'
 import { createTestDatabase, serverUrl, type TestDatabase } from './support/database.ts'
 import { REPOSITORY } from './support/program.ts'
 import {
@@ -88,6 +90,19 @@ describe('the types of a migration that moves data', () => {
     )
     await project.write('package.json', '{ "type": "module" }')
     await project.write('migrations/wrong.ts', source.replace('backfill(after', 'backfill(db'))
+    // What plan prints knows no types.
+    const printed = backfill(
+      { schema: undefined, name: 'patients' },
+      [
+        { column: 'preferred_name', value: "'Jo'" },
+        { column: 'first_name', value: '$1' },
+      ],
+      'last_name = $2 or last_name is null',
+    )
+    await project.write(
+      'migrations/printed.ts',
+      printMigrations({ config: NO_TRANSACTION, up: [printed], down: [] }),
+    )
     const { stdout } = await run(join(REPOSITORY, 'node_modules/.bin/tsc'), [
       '-p',
       project.root,

@@ -1,8 +1,8 @@
 import type { Node } from 'libpg-query'
-import { tokens } from '../sql-text.ts'
+import { backfill } from './backfill-code.ts'
 import { BATCH_ROWS, NOTHING_TO_TAKE_BACK, someRows } from './batches.ts'
 import { dropTable } from './builder-code.ts'
-import { identifier, joinName, tableIdentifier, withoutQuotes } from './identifier.ts'
+import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import {
   type MigrationCode,
   NO_TRANSACTION,
@@ -12,7 +12,6 @@ import {
   runWhileRows,
   waive,
 } from './kysely-code.ts'
-import { hasUnknownFunction } from './new-columns.ts'
 import type { Match, Rule } from './rule.ts'
 import {
   as,
@@ -24,18 +23,19 @@ import {
   isMeasured,
   nameOf,
   partitionsBelow,
+  primaryKeyOf,
   type Scene,
-  shapeOf,
   strings,
   type TableName,
 } from './scene.ts'
+import { holds, readAssignments, readChange, type WrittenChange } from './written-change.ts'
 
-const backfill: Rule = {
+const backfillAtOnce: Rule = {
   id: 'backfill-in-one-statement',
   level: 'dangerous',
   what: 'UPDATE or DELETE of a whole table in use at once, in WITH too',
   why: 'It locks every row until it commits, doubles the table, and starts from nothing when it is interrupted. Dangerous, as all of that grows with the table. One that finds its rows by an index was measured not to read the table, and is let pass.',
-  hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped. An update needs no loop: federation-migrate create --data makes a migration with a helper for it. Where there are many millions of rows, make a partial index of those that are left first.',
+  hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped. An update of a table with a primary key needs no loop: federation-migrate create --data makes a migration that gets backfill, and types for it. A loop over many millions of rows needs a partial index of those that are left, made first.',
   example: ["update visits set priority = 'routine' where priority is null"],
   find: (scene) => {
     const { node } = scene.statement
@@ -54,7 +54,9 @@ function changeOf(scene: Scene): readonly Match[] {
   const migrations =
     written === undefined
       ? undefined
-      : (byCondition(scene, written) ?? byList(scene, table, written))
+      : (byKey(scene, table, written) ??
+        byCondition(scene, written) ??
+        byList(scene, table, written))
   return [
     {
       table: identityOf(scene, table),
@@ -97,81 +99,57 @@ function isRead(scene: Scene, table: TableName): boolean {
   )
 }
 
-export const BACKFILL_RULES: readonly Rule[] = [backfill]
+export const BACKFILL_RULES: readonly Rule[] = [backfillAtOnce]
 
-/** An UPDATE or DELETE as it is written, part by part. */
-interface WrittenChange {
-  /** `with …` before it; empty where there is none. */
-  readonly before: string
-  /** The table, with its alias. */
-  readonly target: string
-  /** What the statement calls it. */
-  readonly name: string
-  /** Undefined for a DELETE. */
-  readonly set: string | undefined
-  /** The tables that it is joined with. */
-  readonly others: string | undefined
-  readonly where: string | undefined
-}
-
-function readChange(
-  { statement: { node, sql } }: Scene,
+/** By the primary key, which the update leaves alone: each row is done once, whatever is done to it. */
+function byKey(
+  scene: Scene,
   table: TableName,
-): WrittenChange | undefined {
-  const update = as(node, 'UpdateStmt')
-  const change = update ?? as(node, 'DeleteStmt')
-  if (change === undefined) return undefined
-  // A change in WITH is made each time that the statement runs.
-  if (['InsertStmt', 'UpdateStmt', 'DeleteStmt'].some((kind) => holds(change.withClause, kind))) {
-    return undefined
-  }
-  const verb = update === undefined ? 'delete' : 'update'
-  const start = startOf(sql, verb)
-  const sections = sectionsOf(withoutQuotes(sql.slice(start)), verb)
-  const alias = change.relation?.alias?.aliasname
-  return {
-    before: withoutQuotes(sql.slice(0, start).trim()),
-    target: `${tableIdentifier(table)}${alias === undefined ? '' : ` as ${identifier(alias)}`}`,
-    name: identifier(alias ?? table.name),
-    set: sections.get('set'),
-    others: sections.get(update === undefined ? 'using' : 'from'),
-    where: sections.get('where'),
-  }
+  { before, target, set, others, where }: WrittenChange,
+): readonly MigrationCode[] | undefined {
+  const key = primaryKeyOf(scene, table)
+  const isOfTable = before === '' && others === undefined && target === tableIdentifier(table)
+  if (key === undefined || set === undefined || !isOfTable) return undefined
+  const assignments = readAssignments(scene, set)
+  if (assignments?.some(({ column }) => key.includes(column)) !== false) return undefined
+  return [inBatches(backfill(table, assignments, where))]
 }
 
 /** Each batch finds what the one before left, by a condition that its rows fulfil no more. */
 function byCondition(
-  { statement: { node } }: Scene,
+  scene: Scene,
   { before, target, set, others, where }: WrittenChange,
 ): readonly MigrationCode[] | undefined {
   if (before !== '' || others !== undefined) return undefined
-  if (set === undefined) return [inBatches(`delete from ${target}\n${someRows(target, where)}`)]
-  const update = as(node, 'UpdateStmt')
-  const targets = (update?.targetList ?? []).flatMap((item) => as(item, 'ResTarget') ?? [])
-  const columns = targets.flatMap(({ name }) => name ?? [])
-  const mentions = (tree: unknown): boolean =>
-    findAll(tree, 'ColumnRef').some(({ fields }) => columns.includes(strings(fields).at(-1) ?? ''))
-  if (targets.some(({ val }) => mentions(val))) return undefined
-  if (mentions(update?.whereClause)) {
-    return [inBatches(`update ${target} set ${set}\n${someRows(target, where)}`)]
-  }
-  const isPlain = targets.every(
-    ({ val }) =>
-      val !== undefined && as(val, 'MultiAssignRef') === undefined && !hasUnknownFunction(val),
-  )
-  if (!isPlain) return undefined
-  const pending = set
-    .split(/,(?![^(]*\))/)
-    .map((part) =>
-      part.trim().replace(/^("(?:[^"]|"")*"|\w+)\s*=\s*([^]*)$/, '$1 is distinct from ($2)'),
+  const loop = (change: string, condition = where): readonly MigrationCode[] => [
+    inBatches(runInBatches(`${change}\n${someRows(target, condition)}`)),
+  ]
+  if (set === undefined) return loop(`delete from ${target}`)
+  const change = `update ${target} set ${set}`
+  const update = as(scene.statement.node, 'UpdateStmt')
+  const assignments = readAssignments(scene, set)
+  if (assignments === undefined) return undefined
+  const isSet = (tree: unknown): boolean =>
+    findAll(tree, 'ColumnRef').some(({ fields }) =>
+      assignments.some(({ column }) => column === strings(fields).at(-1)),
     )
+  const gap = as(update?.whereClause, 'NullTest')
+  if (gap?.nulltesttype === 'IS_NULL' && isSet(gap.arg)) return loop(change)
+  const values = (update?.targetList ?? []).map((item) => as(item, 'ResTarget')?.val)
+  if (values.some((value) => isSet(value) || VARYING.some((kind) => holds(value, kind)))) {
+    return undefined
+  }
+  const pending = assignments
+    .map(({ column, value }) => `${identifier(column)} is distinct from (${value})`)
     .join(' or ')
-  const condition = where === undefined ? pending : `(${where}) and (${pending})`
-  return [inBatches(`update ${target} set ${set}\n${someRows(target, condition)}`)]
+  return loop(change, where === undefined ? pending : `(${where}) and (${pending})`)
 }
 
-function inBatches(statement: string): MigrationCode {
-  return { config: NO_TRANSACTION, up: [runInBatches(statement)], down: NOTHING_TO_TAKE_BACK }
+/** What may have another value in each batch, so that no row would ever be done. */
+const VARYING = ['FuncCall', 'SQLValueFunction', 'SetToDefault', 'SubLink']
+
+function inBatches(step: string): MigrationCode {
+  return { config: NO_TRANSACTION, up: [step], down: NOTHING_TO_TAKE_BACK }
 }
 
 /**
@@ -183,9 +161,7 @@ function byList(
   table: TableName,
   { before, target, name, set, others, where }: WrittenChange,
 ): readonly MigrationCode[] | undefined {
-  const key = (shapeOf(scene, table)?.parts ?? []).find(({ definition }) =>
-    definition.includes(' primary key '),
-  )?.columns
+  const key = primaryKeyOf(scene, table)
   if (key === undefined) return undefined
   const todo: TableName = {
     schema: table.schema,
@@ -241,52 +217,4 @@ select from batch`),
 
 function hasLimit(change: unknown): boolean {
   return findAll(change, 'SelectStmt').some(({ limitCount }) => limitCount !== undefined)
-}
-
-function holds(tree: unknown, kind: string): boolean {
-  return JSON.stringify(tree ?? null).includes(`"${kind}"`)
-}
-
-/** Where the statement itself begins, behind its WITH. */
-function startOf(sql: string, verb: string): number {
-  let depth = 0
-  for (const { text, index } of tokens(sql)) {
-    if (depth === 0 && text.toLowerCase() === verb) return index
-    if (text === '(') depth += 1
-    if (text === ')') depth -= 1
-  }
-  return 0
-}
-
-/** What stands behind each word that begins a part of an UPDATE or DELETE. */
-function sectionsOf(sql: string, verb: 'update' | 'delete'): ReadonlyMap<string, string> {
-  // USING belongs to a join in an UPDATE.
-  const heads = new Set([
-    'set',
-    'from',
-    'where',
-    'returning',
-    ...(verb === 'delete' ? ['using'] : []),
-  ])
-  const places: { readonly head: string; readonly from: number; readonly index: number }[] = []
-  let depth = 0
-  let previous = ''
-  for (const { text, index } of tokens(sql)) {
-    const word = text.toLowerCase()
-    if (depth === 0 && heads.has(word) && previous !== 'distinct') {
-      places.push({ head: word, from: index + text.length, index })
-    }
-    if (text === '(') depth += 1
-    if (text === ')') depth -= 1
-    previous = word
-  }
-  return new Map(
-    places.map(({ head, from }, i) => [
-      head,
-      sql
-        .slice(from, places[i + 1]?.index)
-        .trim()
-        .replace(/;$/, ''),
-    ]),
-  )
 }

@@ -1,4 +1,5 @@
-import { tableIdentifier } from './identifier.ts'
+import { type Assignment, backfill } from './backfill-code.ts'
+import { identifier, tableIdentifier } from './identifier.ts'
 import {
   BODY_LINE,
   comment,
@@ -6,7 +7,7 @@ import {
   NO_TRANSACTION,
   runInBatches,
 } from './kysely-code.ts'
-import type { TableName } from './scene.ts'
+import { primaryKeyOf, type Scene, type TableName } from './scene.ts'
 
 /** How many rows a batch takes: a moment’s work, and few locks. */
 export const BATCH_ROWS = 1000
@@ -30,10 +31,14 @@ export function someRows(table: string, where: string | undefined): string {
   return `where ctid = any (array(\n  ${batch}\n))${outer}`
 }
 
-/** Changes rows that are there, some at a time, until none is left. */
+/**
+ * Changes rows that are there: by their primary key where the table has one, else some at a time, until
+ * none is left.
+ */
 export function fillInBatches(
+  scene: Scene,
   table: TableName,
-  set: string,
+  set: Assignment,
   where: string,
   note?: string,
 ): MigrationCode {
@@ -42,7 +47,11 @@ export function fillInBatches(
     config: NO_TRANSACTION,
     up: [
       ...(note === undefined ? [] : [comment(note)]),
-      runInBatches(`update ${name} set ${set}\n${someRows(name, where)}`),
+      primaryKeyOf(scene, table) === undefined
+        ? runInBatches(
+            `update ${name} set ${identifier(set.column)} = ${set.value}\n${someRows(name, where)}`,
+          )
+        : backfill(table, [set], where),
     ],
     down: NOTHING_TO_TAKE_BACK,
   }

@@ -106,7 +106,7 @@ export function dropSchema(name: string, isCascade: boolean): string {
 export function expression(sql: string): string {
   const text = /^'((?:[^'\\]|'')*)'(?:::[\w .()]+)?$/.exec(sql)?.[1]
   if (text !== undefined) return stringLiteral(text.replaceAll("''", "'"))
-  return /^(\d{1,15}|true|false)$/.test(sql) ? sql : sqlFragment(sql)
+  return /^(0|[1-9]\d{0,14}|true|false|null)$/.test(sql) ? sql : sqlFragment(sql)
 }
 
 function alterTable(table: TableName, action: string): string {
@@ -114,7 +114,7 @@ function alterTable(table: TableName, action: string): string {
 }
 
 /** As Kysely reads it: the schema, a dot, the name. */
-function path({ schema, name }: TableName): string {
+export function path({ schema, name }: TableName): string {
   return stringLiteral([...(schema === undefined ? [] : [schema]), name].join('.'))
 }
 

@@ -20,6 +20,7 @@ import {
   isMissing,
   lockPhrase,
   nameOfParts,
+  primaryKeyOf,
   type Scene,
   shapeOf,
   strings,
@@ -68,7 +69,7 @@ function isWithoutColumn(
 function withoutColumn(scene: Scene, table: TableName, name: string): readonly MigrationCode[] {
   const column = columnOf(scene, table, name)
   const parts = partsOn(scene, table, name)
-  const isKey = parts.some((part) => part.includes(' primary key '))
+  const isKey = primaryKeyOf(scene, table)?.includes(name) === true
   const isNeeded =
     column === undefined ||
     (column.isRequired && column.default === null && column.identity === null && !isKey)

@@ -42,10 +42,11 @@ export function splitMigrations(text: string): readonly string[] {
 
 function printMigration({ up, down, config, note }: MigrationCode): string {
   const body = [...up, ...('irreversible' in down ? [] : down)].join('\n')
-  const imports = body.includes('sql`') ? '{ type Kysely, sql }' : 'type { Kysely }'
+  const imports = /\bsql[`<]/.test(body) ? '{ type Kysely, sql }' : 'type { Kysely }'
   const values = [...new Set(body.match(/(?<=\$\{)value\d+(?=\})/g) ?? [])].sort()
   return [
     ...(note === undefined ? [] : [comment(note, LINE)]),
+    ...(hasBackfill(up) ? ["import type { MigrationTools } from 'federation-migrate'"] : []),
     `import ${imports} from 'kysely'`,
     '',
     ...(config === undefined ? [] : [`export const config = ${config}`, '']),
@@ -64,14 +65,27 @@ function printMigration({ up, down, config, note }: MigrationCode): string {
 
 function printFunction(name: string, body: readonly string[]): readonly string[] {
   const isIdle = body.every((part) => part.startsWith('//'))
+  const parameters = hasBackfill(body)
+    ? '\n  db: Kysely<any>,\n  _same: Kysely<any>,\n  { backfill }: MigrationTools,\n'
+    : isIdle
+      ? ''
+      : 'db: Kysely<any>'
   return [
-    `export async function ${name}(${isIdle ? '' : 'db: Kysely<any>'}): Promise<void> {`,
+    `export async function ${name}(${parameters}): Promise<void> {`,
     ...body.flatMap((part) => indent(part)),
     '}',
   ]
 }
 
-function indent(part: string): readonly string[] {
+/** How a call of the runner’s own helper begins. */
+export const BACKFILL = 'await backfill(db, '
+
+function hasBackfill(body: readonly string[]): boolean {
+  return body.some((part) => part.startsWith(BACKFILL))
+}
+
+/** A text’s lines, further in. */
+export function indent(part: string): readonly string[] {
   return part.split('\n').map((line) => (line === '' ? '' : `  ${line}`))
 }
 
@@ -130,7 +144,7 @@ export function sqlFragment(text: string): string {
 }
 
 /** On one line where it and what stands around it, of that length, have room there. */
-function sqlTemplate(statement: string, around: number = BODY_LINE): string {
+export function sqlTemplate(statement: string, around: number = BODY_LINE): string {
   const text = withoutQuotes(statement.trim().replace(/;$/, ''))
   const code = sqlFragment(text)
   if (code.length + around <= BODY_LINE && !text.includes('\n')) return code

@@ -13,22 +13,14 @@ import { setNotNullMigrations } from './constraints.ts'
 import { identifier, joinName, tableIdentifier, withoutQuotes } from './identifier.ts'
 import { type MigrationCode, printMigrations, run } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
-import {
-  findAll,
-  identityOf,
-  isHeavy,
-  lockPhrase,
-  type Scene,
-  strings,
-  type TableName,
-} from './scene.ts'
+import { findAll, identityOf, isHeavy, lockPhrase, type Scene, strings } from './scene.ts'
 
 const addRewritingColumn: Rule = {
   id: 'new-column-rewrites-table',
   level: 'dangerous',
   what: 'a column added with a volatile default, or as serial, identity or stored generated, to a table in use',
   why: 'It holds ACCESS EXCLUSIVE while the whole table and its indexes are written anew. Dangerous, as the wait grows with the table. Constants and now() rewrite nothing.',
-  hint: 'Add the column without a value, let the default fill new rows, and fill the old ones in batches; where there are many millions of them, make a partial index of the rows that are left first.',
+  hint: 'Add the column without a value, let the default fill new rows, and fill the old ones in batches.',
   example: ['alter table visits add column public_id uuid default gen_random_uuid()'],
   find: (scene) =>
     columnsAddedInUse(scene).flatMap((column) => {
@@ -128,7 +120,7 @@ function rewriteCause(column: NewColumn): Cause | undefined {
 }
 
 /** True where it calls a function whose value may differ from row to row. */
-export function hasUnknownFunction(expression: Node): boolean {
+function hasUnknownFunction(expression: Node): boolean {
   return findAll(expression, 'FuncCall').some(
     ({ funcname }) => !STABLE_FUNCTIONS.has(strings(funcname).at(-1) ?? ''),
   )
@@ -141,7 +133,7 @@ function fillLater(scene: Scene, column: NewColumn, cause: Cause): readonly Migr
     const generated = constraintOf(column, 'CONSTR_GENERATED')
     const text = generated === undefined ? '' : constraintText(sql, generated, column)
     const value = /\(([^]*)\)/.exec(text)?.[1] ?? 'null'
-    return keepFilled(table, name, typeText(sql, column), value)
+    return keepFilled(scene, column, value)
   }
   const numbers = { schema: table.schema, name: joinName(table.name, name, 'seq') }
   const isNumbered = cause !== 'default'
@@ -161,25 +153,21 @@ function fillLater(scene: Scene, column: NewColumn, cause: Cause): readonly Migr
       ],
       down: [dropColumn(table, name)],
     },
-    fillInBatches(table, `${identifier(name)} = default`, `${identifier(name)} is null`),
+    fillInBatches(scene, table, { column: name, value: 'default' }, `${identifier(name)} is null`),
     ...(isRequired ? setNotNullMigrations(table, name) : []),
   ]
 }
 
 /** A column that a trigger fills from the others: one migration adds both, the next one fills the old rows. */
-function keepFilled(
-  table: TableName,
-  column: string,
-  type: string,
-  value: string,
-): readonly MigrationCode[] {
-  const fill = joinName(table.name, 'fill', column)
+function keepFilled(scene: Scene, column: NewColumn, value: string): readonly MigrationCode[] {
+  const { table } = column
+  const fill = joinName(table.name, 'fill', column.name)
   const call = tableIdentifier({ schema: table.schema, name: fill })
-  const name = identifier(column)
+  const name = identifier(column.name)
   return [
     {
       up: [
-        addColumn(table, column, type),
+        addColumn(table, column.name, typeText(scene.statement.sql, column)),
         run(`create function ${call}() returns trigger language plpgsql as $$
 begin
   new.${name} := (select ${value} from (select new.*) as row_);
@@ -192,10 +180,15 @@ for each row execute function ${call}()`),
       down: [
         run(`drop trigger ${identifier(fill)} on ${tableIdentifier(table)}`),
         run(`drop function ${call}()`),
-        dropColumn(table, column),
+        dropColumn(table, column.name),
       ],
     },
-    fillInBatches(table, `${name} = ${value}`, `${name} is distinct from (${value})`),
+    fillInBatches(
+      scene,
+      table,
+      { column: column.name, value },
+      `${name} is distinct from (${value})`,
+    ),
   ]
 }
 

@@ -102,6 +102,13 @@ export function columnOf(scene: Scene, table: TableName, name: string): ColumnSh
   return shapeOf(scene, table)?.columns.find((column) => column.name === name)
 }
 
+/** The columns of its primary key; undefined where none is known. */
+export function primaryKeyOf(scene: Scene, table: TableName): readonly string[] | undefined {
+  return shapeOf(scene, table)?.parts.find(
+    ({ kind, definition }) => kind === 'constraint' && definition.includes(' primary key '),
+  )?.columns
+}
+
 /** An index by the parts of its name, and the table that it was on before the migration. */
 export function findIndex(
   scene: Scene,

@@ -35,8 +35,9 @@ export function moveColumn(scene: Scene, second: SecondColumn): readonly Migrati
       down: [...dropSync(second), dropColumn(table, to)],
     },
     fillInBatches(
+      scene,
       table,
-      `${old} = ${old}`,
+      { column: from, value: old },
       `${fresh} is null and ${value === undefined ? old : `(${value})`} is not null`,
       `Each row that is written gets its ${to} from the trigger.`,
     ),

@@ -1,6 +1,5 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import type pg from 'pg'
-import { refuseBackfill } from '../../src/backfill.ts'
 import { loadMigrations } from '../../src/compile.ts'
 import {
   LOCK_MODES,
@@ -10,7 +9,8 @@ import {
   type TableEffect,
   type TableShape,
 } from '../../src/measurement.ts'
-import type { Waivers } from '../../src/migration.ts'
+import { compareKey, findKeyedTable, findStretch } from '../../src/keyset.ts'
+import type { Backfill, MigrationUpdate, Waivers } from '../../src/migration.ts'
 import { isConcurrent } from '../../src/sql-text.ts'
 import { describeTables } from '../../src/table-look.ts'
 import { migrationFile } from './history.ts'
@@ -87,7 +87,7 @@ export async function measureModule(
   })
   if (transaction) await client.query('begin')
   try {
-    await up(db, db, { backfill: refuseBackfill('001_a') })
+    await up(db, db, { backfill: backfillAtOnce(client) })
   } catch (error) {
     await client.query('rollback')
     throw error
@@ -95,6 +95,22 @@ export async function measureModule(
   const migration = await finish(client, transaction, measured, before)
   if (transaction) await client.query(ending)
   return { migration, tables, waive }
+}
+
+/** In one batch, by the index of the primary key, as the planner would have it of many rows. */
+function backfillAtOnce(client: pg.Client): Backfill {
+  return async (db, name, update) => {
+    const path = name.split('.')
+    const table = await findKeyedTable(client, path)
+    if (table === undefined) throw new Error(`there is no table ${name}`)
+    const stretch = await findStretch(client, table, [], Number.MAX_SAFE_INTEGER)
+    const build = update as unknown as (empty: MigrationUpdate) => MigrationUpdate
+    await client.query('set enable_seqscan = off')
+    await build(db.updateTable(name))
+      .where(compareKey(path, table.key, '<=', stretch?.key ?? []))
+      .execute()
+    await client.query('reset enable_seqscan')
+  }
 }
 
 interface Relation {
