@@ -158,6 +158,8 @@ export interface MigrationAttempt {
 
 /** How far a backfill has come. */
 export interface BackfillState {
+  /** With its schema, quoted where it must be. */
+  readonly table: string
   /** The primary key of the last row that it went through, as text. */
   readonly key: readonly string[]
   /** How many rows it went through. */
