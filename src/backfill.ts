@@ -9,6 +9,7 @@ import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
 import { EXACT_TEXT, findKeyedTable, type KeyedTable, type Stretch, stretchSql } from './keyset.ts'
 import {
+  isLockFailure,
   isRetryable,
   type LockWait,
   type Patience,
@@ -272,7 +273,9 @@ async function isBatchDone(
   } catch (error) {
     await client.query('rollback').catch(() => undefined)
     wait.blockers = place.wait.blockers
-    if (isRetryable(error) && (await pauseBeforeRetry(wait, place, report))) return false
+    const isConflict = !isLockFailure(error)
+    if (isRetryable(error) && (await pauseBeforeRetry(wait, place, report, isConflict)))
+      return false
     // It is told of the batch as of a statement.
     Object.assign(place.wait, { tries: wait.tries, startedAt: wait.startedAt })
     throw error

@@ -153,8 +153,10 @@ function describeOngoing({ label, startedAt, note }: Ongoing): string {
 
 type BlockedEvent = Extract<ProgressEvent, { type: 'migration-blocked' }>
 
-function describeBlock({ tries, maxTries, pauseMs, blockers }: BlockedEvent): string {
-  const tried = `got no lock (try ${tries} of ${maxTries}), next try in ${formatDuration(pauseMs)}`
+function describeBlock(event: BlockedEvent): string {
+  const { tries, maxTries, pauseMs, blockers, isConflict } = event
+  const what = isConflict ? 'in conflict with another transaction' : 'got no lock'
+  const tried = `${what} (try ${tries} of ${maxTries}), next try in ${formatDuration(pauseMs)}`
   return blockers === undefined ? tried : `${tried}; blocked by ${blockers}`
 }
 

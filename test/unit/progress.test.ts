@@ -130,6 +130,7 @@ describe('createProgress', () => {
       maxTries: 12,
       pauseMs: 400,
       blockers: 'pid 1 (ada) holds it',
+      isConflict: false,
     } as const
 
     it('tells what it is at, until that is over', () => {
