@@ -40,6 +40,8 @@ export interface StatementScope {
    * would be in the transaction of a batch. Throws where one is on its way.
    */
   readonly reserve: () => () => void
+  /** Throws while that lasts. */
+  readonly requireUnreserved: () => void
   /** The same as `observe` for a statement that is sent again and again: its text is listed once. */
   readonly observeBatch: StatementScope['observe']
   /**
@@ -79,6 +81,10 @@ export function createStatementScope(
     transformResult: ({ result }) => Promise.resolve(result),
   }
 
+  const requireUnreserved = (location?: string): void => {
+    if (isReserved) throw unawaited(name, BESIDE_BACKFILL, location)
+  }
+
   const observeEither = async <Row>(
     query: CompiledQuery,
     send: (statement: SentStatement) => Promise<QueryResult<Row>>,
@@ -90,7 +96,7 @@ export function createStatementScope(
     const statement: SentStatement = { sql: query.sql, location: () => locate(site) }
     // It had to wait for another one, and the transaction may be over by now.
     if (isClosed) throw unawaited(name, 'without awaiting it', statement.location())
-    if (isReserved && !isBatch) throw unawaited(name, BESIDE_BACKFILL, statement.location())
+    if (!isBatch) requireUnreserved(statement.location())
     if (transaction) refuseBreach(name, statement)
     refuse(query.sql)
     if (!isBatch || !statements.includes(query.sql)) statements.push(query.sql)
@@ -136,6 +142,9 @@ export function createStatementScope(
     observe,
     observeBatch,
     reserve,
+    requireUnreserved: () => {
+      requireUnreserved()
+    },
     close,
     statements: () => statements,
     firstFailure: () => failure,

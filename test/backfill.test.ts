@@ -345,6 +345,10 @@ describe('backfill', () => {
         '001_fill sent a query while a backfill ran\n  at migrations/001_fill.ts:3:',
       ],
       [
+        `await Promise.all([backfill(db, 'visits', (update: any) => update.set({ n: 1 })), db.transaction().execute(async () => {})])`,
+        '001_fill sent a query while a backfill ran\n',
+      ],
+      [
         `await db.transaction().execute(async (db) => { ${count()} })`,
         'can’t run in a transaction',
       ],

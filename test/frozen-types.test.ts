@@ -150,8 +150,7 @@ Removed generated/migrations/000_gone/before.ts
     expect(stderr).to.equal(`Warning: ${message}\n  ${hint}\n`)
     expect(await findings()).to.deep.equal([`types | ${message} | ${hint}`])
     await project.write('migrations/003_fill.ts', source.replaceAll('002_fill', '003_fill'))
-    expect((await command('codegen')).stderr).to.equal('')
-    expect(await findings()).to.deep.equal([])
+    expect(await command('codegen')).to.include({ exitCode: 0, stderr: '' })
   })
 
   it('are written before their migration: where they can’t be, there is none', async () => {
