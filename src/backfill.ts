@@ -119,6 +119,7 @@ async function fill(
   const id = identify(table, whole.compile(), begun)
   const total = (await readTableSizes(database)).get(table.name)?.rows
   const start = performance.now()
+  if (place.earlier[id] === undefined) warnOfStart(place, table, begun)
   const resumed = place.earlier[id] ?? { table: table.name, key: [], rows: 0 }
   let done: BackfillState = resumed
 
@@ -223,6 +224,22 @@ function identify({ name }: KeyedTable, query: CompiledQuery, begun: Set<string>
   while (begun.has(id)) id += ' again'
   begun.add(id)
   return id
+}
+
+/** Says that nothing is known of a backfill, where one of that table was interrupted before. */
+function warnOfStart(
+  { name, earlier, report }: BackfillPlace,
+  { name: table }: KeyedTable,
+  begun: Set<string>,
+): void {
+  const others = Object.entries(earlier).filter(
+    ([id, state]) => state.table === table && !begun.has(id),
+  )
+  if (others.length === 0) return
+  report({
+    type: 'warning',
+    message: `${name} fills ${table} from its first row: the SQL or the parameters of the update are others than before`,
+  })
 }
 
 interface Batch {

@@ -75,6 +75,16 @@ export function createProgress(view: View, output: ProgressOutput): Report {
     return (ongoing = started)
   }
 
+  /** Tells something while what goes on goes on. */
+  const interject = (lines: readonly string[]): void => {
+    const stillOngoing = ongoing
+    stop()
+    for (const line of lines) output.write(`${line}\n`)
+    if (stillOngoing !== undefined) {
+      start(stillOngoing.type, stillOngoing.label, stillOngoing.startedAt)
+    }
+  }
+
   return (event) => {
     switch (event.type) {
       case 'migration-started':
@@ -110,15 +120,12 @@ export function createProgress(view: View, output: ProgressOutput): Report {
         }
         break
       }
-      case 'stopping': {
-        const stillOngoing = ongoing
-        stop()
-        output.write(`${describeStopping(event, stillOngoing?.isBackfill === true)}\n`)
-        if (stillOngoing !== undefined) {
-          start(stillOngoing.type, stillOngoing.label, stillOngoing.startedAt)
-        }
+      case 'stopping':
+        interject([describeStopping(event, ongoing?.isBackfill === true)])
         break
-      }
+      case 'warning':
+        interject(eventLines(view, event))
+        break
       case 'migration-activity':
         if (ongoing !== undefined) ongoing.note = event.activity
         break

@@ -131,7 +131,7 @@ describe('backfill', () => {
     )
     const { migrations } = JSON.parse((await run('status', '--json')).stdout)
     expect(migrations[0].attempt.backfills).to.deep.equal([{ table: 'public.visits', rows: 500 }])
-    await succeed(up())
+    expect((await succeed(up())).stderr).to.not.include('Warning')
     expect(await counts()).to.deep.equal({ 1: 2050 })
     expect(await states()).to.deep.equal([])
   })
@@ -141,7 +141,9 @@ describe('backfill', () => {
     expect(await fail(up())).to.include('not yet')
     expect(await states()).to.deep.equal([{ table: 'public.visits', key: ['2050'], rows: 2050 }])
     await write(count(undefined, 'sql`n + 10`'))
-    await succeed(up())
+    expect((await succeed(up())).stderr).to.include(
+      'Warning: 001_fill fills public.visits from its first row: the SQL or the parameters of the update are others than before\n',
+    )
     expect(await counts()).to.deep.equal({ 11: 2050 })
   })
 

@@ -188,6 +188,18 @@ describe('createProgress', () => {
       ])
     })
 
+    it('goes on showing it after a warning', () => {
+      const { parts, report } = start(true)
+      report({ type: 'warning', message: 'odd' })
+      pass(1)
+      expect(parts.slice(1)).to.deep.equal([
+        ERASED,
+        'Warning: odd\n',
+        shown('  001_a …'),
+        `${ERASED}${shown('  001_a … 1.0 s')}`,
+      ])
+    })
+
     it('tells a log at once that it got no lock, and from then on every ten seconds', () => {
       const { parts, report } = start(false)
       pass(2)
