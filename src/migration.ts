@@ -27,7 +27,7 @@ export interface MigrationTools {
  * batch that was committed, as long as the update's SQL and parameters are the same: for the time of day
  * write `sql\`now()\``, since `new Date()` is another one each time. Rows that are written behind it while
  * it runs are not seen: first release what writes them rightly.
- * Only for migrations with `transaction: false`.
+ * Only for migrations with `transaction: false`, and for no column of the primary key.
  */
 export type Backfill = <Tables, Table extends keyof Tables & string>(
   db: Kysely<Tables>,
