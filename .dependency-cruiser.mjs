@@ -18,7 +18,7 @@ const LAYERS = [
   {
     name: 'outside-world',
     files: `
-      attempts awaited-builder backfill cancel-request cancellation catalog catalog-diff catalog-facts
+      attempts awaited-builder backfill batch-update cancel-request cancellation catalog catalog-diff catalog-facts
       catalog-queries changed-file codegen column-parsers compile contents dangers database dialect docker
       embedded/[^/]+ failure federation-db files findings fingerprint folder frozen-folder frozen-replay
       generated-files generated-folder git held-statement history index-targets keyset kysely-codegen

@@ -114,9 +114,13 @@ export async function readAttempt(
   return rows[0] && attemptOf(rows[0].attempt)
 }
 
+/** An attempt that was begun. */
+export type StartedAttempt = Pick<MigrationAttempt, 'id' | 'backfills'>
+
 /**
- * Records the start of an attempt and gives its id. It takes the place of an earlier one: what that one
- * sent stays recorded, since what it did may still be there.
+ * Records the start of an attempt. It takes the place of an earlier one: what that one sent stays recorded,
+ * since what it did may still be there. How far the backfills came is what holds at this moment: whoever
+ * was still at work on the earlier one records nothing more.
  */
 export async function startAttempt(
   database: Database,
@@ -124,7 +128,7 @@ export async function startAttempt(
     readonly earlier: MigrationAttempt | undefined
     readonly client: string
   },
-): Promise<string> {
+): Promise<StartedAttempt> {
   const { client, role } = database
   const id = randomUUID()
   const { name, direction, earlier } = attempt
@@ -135,13 +139,18 @@ export async function startAttempt(
     values (${values.join(', ')})
     on conflict (name) do update
       set (id, direction, started_at, role, client, last_statement) =
-          (excluded.id, excluded.direction, excluded.started_at, excluded.role, excluded.client, null)`
+          (excluded.id, excluded.direction, excluded.started_at, excluded.role, excluded.client, null)
+    returning id, backfills`
   // One that contradicted the history counted for nothing.
   const stale = [attemptStatementsTableName(database), attemptsTableName(database)].map(
     (table) => `delete from ${table} where name = ${client.escapeLiteral(name)}`,
   )
-  await client.query(earlier === undefined ? [...stale, start].join('; ') : start)
-  return id
+  const result = await client.query<StartedAttempt>(
+    earlier === undefined ? [...stale, start].join('; ') : start,
+  )
+  const [started] = [result].flat().flatMap(({ rows }) => rows)
+  if (started === undefined) throw new Error(`the attempt of ${name} was not recorded`)
+  return started
 }
 
 /**

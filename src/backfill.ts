@@ -1,25 +1,22 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CompiledQuery, ExpressionWrapper, ParensNode, TableNode } from 'kysely'
+import type { CompiledQuery } from 'kysely'
+import type pg from 'pg'
 import { recordBackfill } from './attempts.ts'
+import { changedColumns, limitUpdate, tablePath } from './batch-update.ts'
 import type { Database } from './database.ts'
 import { MigrationError } from './errors.ts'
 import type { Report } from './events.ts'
-import { compareKey, findKeyedTable, findStretch, type KeyedTable } from './keyset.ts'
+import { EXACT_TEXT, findKeyedTable, type KeyedTable, type Stretch, stretchSql } from './keyset.ts'
 import {
+  isLockFailure,
   isRetryable,
   type LockWait,
   type Patience,
   pauseBeforeRetry,
   startWait,
 } from './lock-retry.ts'
-import type {
-  Backfill,
-  BackfillOptions,
-  BackfillState,
-  MigrationAttempt,
-  MigrationUpdate,
-} from './migration.ts'
+import type { Backfill, BackfillOptions, BackfillState, MigrationUpdate } from './migration.ts'
 import type { PlainSession } from './migration-session.ts'
 import type { SentStatement, StatementScope } from './statement-scope.ts'
 import { readTableSizes } from './table-sizes.ts'
@@ -30,7 +27,8 @@ export interface BackfillPlace extends Patience {
   readonly name: string
   /** The attempt's. */
   readonly id: string
-  readonly earlier: MigrationAttempt | undefined
+  /** How far those of an earlier try came. */
+  readonly earlier: Readonly<Record<string, BackfillState>>
   readonly scope: StatementScope
   readonly session: PlainSession
   readonly wait: LockWait
@@ -59,11 +57,13 @@ export function createBackfills(place: BackfillPlace): Backfills {
     if (running !== undefined) throw unawaited(name)
     const build = update as unknown as (empty: MigrationUpdate) => MigrationUpdate
     const whole = build(db.updateTable(table))
+    const release = place.scope.reserve()
     running = fill(place, { whole, begun, ending }, options)
     try {
       await running
     } finally {
       running = undefined
+      release()
     }
   }
   const close = async (): Promise<void> => {
@@ -109,18 +109,18 @@ async function fill(
   { batch = BATCH, pause = 1 }: BackfillOptions = {},
 ): Promise<void> {
   const { database, name, report } = place
-  if (!Number.isInteger(batch) || batch < 1 || !(pause >= 0)) {
+  if (!Number.isSafeInteger(batch) || batch < 1 || !Number.isFinite(pause) || pause < 0) {
     throw new MigrationError('migration_failed', `${name}: the options of a backfill are wrong`, {
       hint: 'batch is a whole number from 1, pause a number from 0.',
     })
   }
-  const path = pathOf(whole)
-  const table = await requireKeyedTable(place, path)
+  const table = await requireKeyedTable(place, tablePath(whole))
+  refuseKeyChange(place, table, whole)
   const id = identify(table, whole.compile(), begun)
-  const filtered = parenthesize(whole)
   const total = (await readTableSizes(database)).get(table.name)?.rows
   const start = performance.now()
-  const resumed = place.earlier?.backfills[id] ?? { key: [], rows: 0 }
+  if (place.earlier[id] === undefined) warnOfStart(place, table, begun)
+  const resumed = place.earlier[id] ?? { table: table.name, key: [], rows: 0 }
   let done: BackfillState = resumed
 
   const progress = (): void => {
@@ -141,16 +141,15 @@ async function fill(
   try {
     for (;;) {
       progress()
-      const stretch = await findStretch(database.client, table, done.key, batch)
+      const stretch = await findStretch(place, table, done.key, batch)
       if (stretch === undefined && done.rows > 0) return
-      if (ending.aborted) throw stopped(place, table, done, ending)
-      const upTo = filtered.where(compareKey(path, table.key, '<=', stretch?.key ?? []))
-      const limited =
-        done.key.length === 0 ? upTo : upTo.where(compareKey(path, table.key, '>', done.key))
-      const sentAt = performance.now()
+      if (ending.aborted) throw stopped(place, table, ending)
       // Of an empty table too, so that a mistake shows wherever the migration is tried.
-      const next = { key: stretch?.key ?? [], rows: done.rows + (stretch?.rows ?? 0) }
-      await sendBatch(place, { query: limited.compile(), id, state: next })
+      const { key, rows } = stretch ?? { key: [], rows: 0 }
+      const next = { table: table.name, key, rows: done.rows + rows }
+      const query = limitUpdate(whole, table.key, done.key, key).compile()
+      const sentAt = performance.now()
+      await sendBatch(place, { query, id, state: next })
       if (stretch === undefined) return
       done = next
       const pauseMs = pause * (performance.now() - sentAt)
@@ -159,24 +158,6 @@ async function fill(
   } finally {
     report({ type: 'backfill-ended' })
   }
-}
-
-/** A table's name, after its schema where the query has one. */
-function pathOf(update: MigrationUpdate): readonly string[] {
-  const { table } = update.toOperationNode()
-  if (table === undefined || !TableNode.is(table)) {
-    throw new Error('a backfill updates one table, without an alias')
-  }
-  const { schema, identifier } = table.table
-  return schema === undefined ? [identifier.name] : [schema.name, identifier.name]
-}
-
-/** SQL of the migration's own may hold an OR, which Kysely would put no parentheses around. */
-function parenthesize(update: MigrationUpdate): MigrationUpdate {
-  const { where } = update.toOperationNode()
-  if (where === undefined) return update
-  const condition = new ExpressionWrapper<unknown, never, boolean>(ParensNode.create(where.where))
-  return update.clearWhere().where(condition)
 }
 
 async function requireKeyedTable(
@@ -195,6 +176,42 @@ async function requireKeyedTable(
   )
 }
 
+/** Rows that move on are done again, those that move back never. */
+function refuseKeyChange(
+  { name }: BackfillPlace,
+  { name: table, key }: KeyedTable,
+  update: MigrationUpdate,
+): void {
+  const column = changedColumns(update).find((changed) => key.includes(changed))
+  if (column === undefined) return
+  throw new MigrationError(
+    'migration_failed',
+    `${name}: a backfill can’t change ${column}, which is in the primary key of ${table}`,
+    { hint: 'It goes through the table by that key: change it in one statement.' },
+  )
+}
+
+/** The next rows of a table; undefined where there are none. */
+async function findStretch(
+  { database, session }: BackfillPlace,
+  table: KeyedTable,
+  after: readonly string[],
+  limit: number,
+): Promise<Stretch | undefined> {
+  const { client } = database
+  const query = stretchSql(client, table, after, limit)
+  const text = ['begin read only', ...session.localSettings, ...EXACT_TEXT, query, 'commit'].join(
+    '; ',
+  )
+  const results = await session.around(query, () =>
+    client.query<Stretch>(text).catch(async (error: unknown) => {
+      await client.query('rollback').catch(() => undefined)
+      throw error
+    }),
+  )
+  return (results as unknown as readonly pg.QueryResult<Stretch>[]).flatMap(({ rows }) => rows)[0]
+}
+
 /**
  * What a backfill that was interrupted is known by: another update starts over. The same one twice in a
  * migration is two.
@@ -207,6 +224,22 @@ function identify({ name }: KeyedTable, query: CompiledQuery, begun: Set<string>
   while (begun.has(id)) id += ' again'
   begun.add(id)
   return id
+}
+
+/** Says that nothing is known of a backfill, where one of that table was interrupted before. */
+function warnOfStart(
+  { name, earlier, report }: BackfillPlace,
+  { name: table }: KeyedTable,
+  begun: Set<string>,
+): void {
+  const others = Object.entries(earlier).filter(
+    ([id, state]) => state.table === table && !begun.has(id),
+  )
+  if (others.length === 0) return
+  report({
+    type: 'warning',
+    message: `${name} fills ${table} from its first row: the SQL or the parameters of the update are others than before`,
+  })
 }
 
 interface Batch {
@@ -246,7 +279,7 @@ async function isBatchDone(
   const { client } = database
   const send = (text = query.sql): Promise<unknown> =>
     session.around(text, () => client.query(text, [...query.parameters]))
-  await client.query('begin read write')
+  await client.query(['begin read write', ...session.localSettings].join('; '))
   try {
     await (session.aroundStatement === undefined
       ? send()
@@ -257,7 +290,9 @@ async function isBatchDone(
   } catch (error) {
     await client.query('rollback').catch(() => undefined)
     wait.blockers = place.wait.blockers
-    if (isRetryable(error) && (await pauseBeforeRetry(wait, place, report))) return false
+    const isConflict = !isLockFailure(error)
+    if (isRetryable(error) && (await pauseBeforeRetry(wait, place, report, isConflict)))
+      return false
     // It is told of the batch as of a statement.
     Object.assign(place.wait, { tries: wait.tries, startedAt: wait.startedAt })
     throw error
@@ -275,15 +310,11 @@ function takenUp({ name }: BackfillPlace): MigrationError {
 function stopped(
   { name }: BackfillPlace,
   table: KeyedTable,
-  { rows }: BackfillState,
   { reason }: AbortSignal,
 ): MigrationError {
   return new MigrationError(
     'interrupted',
     `stopped by ${String(reason)} while ${name} filled ${table.name}`,
-    {
-      hint: 'To go on after the last batch, run it again.',
-      details: [`its batches of the first ${rows} rows are committed`],
-    },
+    { hint: 'To go on after the last batch, run it again.' },
   )
 }

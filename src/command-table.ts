@@ -358,7 +358,9 @@ export const COMMANDS: readonly Command[] = [
 /** What programs hear of a migration that is half done. */
 function attemptDocument(attempt: MigrationAttempt): object {
   const { direction, startedAt, role, client, statements, lastStatement } = attempt
-  return { direction, startedAt, role, client, statements: statements.length, lastStatement }
+  const backfills = Object.values(attempt.backfills).map(({ table, rows }) => ({ table, rows }))
+  const count = statements.length
+  return { direction, startedAt, role, client, statements: count, lastStatement, backfills }
 }
 
 /** What programs hear of a plan; `check` is what `--check` goes by. */

@@ -56,6 +56,7 @@ function createDriver(session: Session): Driver {
       const mode = accessMode === undefined ? '' : ` ${accessMode}`
       const start = `start transaction${level}${mode}`
       await session.beforeStatement?.(start)
+      session.scope?.requireUnreserved()
       const result = await client.query(opening === undefined ? start : `${start}; ${opening.sql}`)
       opening?.onRow(lastResult(result).rows[0])
     },

@@ -44,7 +44,7 @@ export type ProgressEvent =
     }
   | { readonly type: 'backfill-ended' }
   | {
-      /** It got no lock in time, and is tried again after a pause. */
+      /** It got no lock in time, or is in conflict with another transaction; it is tried again after a pause. */
       readonly type: 'migration-blocked'
       readonly name: string
       readonly tries: number
@@ -52,6 +52,7 @@ export type ProgressEvent =
       readonly pauseMs: number
       /** Who was in the way, where somebody was seen. */
       readonly blockers: string | undefined
+      readonly isConflict: boolean
     }
   | {
       /** A first signal came while a migration runs, which is let finish. */

@@ -1,18 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FROZEN_FOLDER, frozenFor, frozenPaths, importsFrozen } from './frozen-types.ts'
+import {
+  FROZEN_FOLDER,
+  frozenFor,
+  type FrozenImports,
+  frozenImports,
+  frozenPaths,
+} from './frozen-types.ts'
 import { type GeneratedFile, TYPES_FILE } from './generated-file.ts'
 import { readFiles, removeFile, replaceFile } from './generated-folder.ts'
 import type { MigrationFile } from './migration.ts'
 import { diffGenerated } from './type-diff.ts'
 
-/** The names of the migrations that import types frozen for them. */
-export function findDataMigrations(
+/** Which frozen types the migrations import. */
+export function readFrozenImports(
   files: readonly Pick<MigrationFile, 'name' | 'path'>[],
-): ReadonlySet<string> {
-  const data = files.filter(({ name, path }) => importsFrozen(name, readFileSync(path, 'utf8')))
-  return new Set(data.map(({ name }) => name))
+): FrozenImports {
+  return new Map(files.map(({ name, path }) => [name, frozenImports(readFileSync(path, 'utf8'))]))
 }
 
 /** A file of frozen types that is not what it should be. */

@@ -1,3 +1,4 @@
+import type { Problem } from './errors.ts'
 import type { GeneratedFile } from './generated-file.ts'
 
 /**
@@ -14,12 +15,40 @@ export function frozenPaths(migration: string): readonly [string, string] {
   return [`${FROZEN_FOLDER}/${migration}/before.ts`, `${FROZEN_FOLDER}/${migration}/after.ts`]
 }
 
-/** True for the text of a migration that imports the types that are frozen for it. */
-export function importsFrozen(migration: string, source: string): boolean {
-  return frozenPaths(migration).some((path) => {
-    const [module = ''] = path.split(/\.ts$/)
-    return new RegExp(`['"][^'"\\n]*/${module}(?:\\.[jt]s)?['"]`).test(source)
-  })
+const FROZEN_IMPORT = /['"][^'"\n]*\/migrations\/([^'"/\n]+)\/(?:before|after)(?:\.[jt]s)?['"]/g
+
+/** The migrations whose types the text of one imports. */
+export function frozenImports(source: string): readonly string[] {
+  return [...new Set([...source.matchAll(FROZEN_IMPORT)].flatMap(([, name]) => name ?? []))]
+}
+
+/** Who imports which types: the migrations by name, with those whose types they import. */
+export type FrozenImports = ReadonlyMap<string, readonly string[]>
+
+/** The names of the migrations that types are frozen for: they import their own. */
+export function dataMigrations(imports: FrozenImports): ReadonlySet<string> {
+  const data = [...imports].filter(([name, imported]) => imported.includes(name))
+  return new Set(data.map(([name]) => name))
+}
+
+/** An import of types that are frozen for no migration, as after it was renamed. */
+export interface StrayImport extends Problem {
+  /** The one that imports them. */
+  readonly migration: string
+}
+
+/** Every stray import, with its remedy. */
+export function strayImports(imports: FrozenImports): readonly StrayImport[] {
+  const data = dataMigrations(imports)
+  return [...imports].flatMap(([name, imported]) =>
+    imported
+      .filter((other) => !data.has(other))
+      .map((other) => ({
+        migration: name,
+        message: `${name} imports the types of ${other}, for which none are made`,
+        hint: `Import its own, …/${FROZEN_FOLDER}/${name}/before.js and after.js, then: federation-migrate codegen`,
+      })),
+  )
 }
 
 /** Which migration a file was made for; undefined where it is somebody's own. */

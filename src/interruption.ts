@@ -8,7 +8,7 @@ export function halfAppliedProblem(attempt: MigrationAttempt): Problem {
   const { name } = attempt
   return {
     message: `${name} was interrupted: ${describe(attempt)}`,
-    hint: `Try it again from its start, without the invalid indexes that it left: federation-migrate up. Undone or finished by hand: ${settle(name, 'pending|applied')}`,
+    hint: `Try it again ${whereFrom(attempt)}, without the invalid indexes that it left: federation-migrate up. Undone or finished by hand: ${settle(name, 'pending|applied')}`,
   }
 }
 
@@ -23,7 +23,7 @@ export function halfRolledBackProblem(attempt: MigrationAttempt, isChanged: bool
       }
     : {
         message,
-        hint: `Try it again from its start: federation-migrate rollback. Undone or finished by hand: ${settle(name, 'applied|pending')}`,
+        hint: `Try it again ${whereFrom(attempt)}: federation-migrate rollback. Undone or finished by hand: ${settle(name, 'applied|pending')}`,
       }
 }
 
@@ -50,7 +50,28 @@ export function settle(name: string, as: string): string {
   return `federation-migrate repair ${name} --as ${as} --reason "why"`
 }
 
-function describe({
+/** Where the next try of an attempt begins. */
+export function whereFrom(attempt: Pick<MigrationAttempt, 'backfills'>): string {
+  const backfills = Object.keys(attempt.backfills).length
+  if (backfills === 0) return 'from its start'
+  return `from its start, and its ${backfills === 1 ? 'backfill' : 'backfills'} from after those rows`
+}
+
+/** How far the backfills of an attempt came: a line for each. */
+export function describeBackfills({
+  backfills,
+}: Pick<MigrationAttempt, 'backfills'>): readonly string[] {
+  return Object.values(backfills).map(
+    ({ table, rows }) =>
+      `${table}: ${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'} done`,
+  )
+}
+
+function describe(attempt: MigrationAttempt): string {
+  return [describeSent(attempt), ...describeBackfills(attempt)].join('; ')
+}
+
+function describeSent({
   startedAt,
   role,
   client,

@@ -22,34 +22,42 @@ export async function findKeyedTable(
 ): Promise<KeyedTable | undefined> {
   const { rows } = await client.query<KeyedTable>(
     `select format('%I.%I', n.nspname, c.relname) as name, array(
-       select a.attname::text from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
-        where i.indrelid = c.oid and i.indisprimary
-        order by array_position(i.indkey::int2[], a.attnum)) as key
+       select a.attname::text
+         from pg_index i, unnest(i.indkey::int2[]) with ordinality k (attnum, position)
+         join pg_attribute a on a.attnum = k.attnum
+        where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and k.position <= i.indnkeyatts
+        order by k.position) as key
      from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`,
     [quotePath(client, path)],
   )
   return rows[0]
 }
 
-/** The next `limit` rows after that key, or the first ones where it is empty; undefined where there are none. */
-export async function findStretch(
+/**
+ * The query for the next `limit` rows after that key, or the first ones where it is empty: a `Stretch`,
+ * or no row where there are none.
+ */
+export function stretchSql(
   client: pg.Client,
   { name, key }: KeyedTable,
   after: readonly string[],
   limit: number,
-): Promise<Stretch | undefined> {
+): string {
   const columns = key.map((column) => client.escapeIdentifier(column))
   const list = columns.join(', ')
-  const values = after.map((_, i) => `$${i + 1}`).join(', ')
-  const { rows } = await client.query<Stretch>(
-    `select array[${columns.map((column) => `${column}::text`).join(', ')}] as key, (count(*) over ())::int as rows
-       from (select ${list} from ${name} ${after.length === 0 ? '' : `where (${list}) > (${values})`}
-              order by ${list} limit ${limit}) as stretch
-      order by ${columns.map((column) => `${column} desc`).join(', ')} limit 1`,
-    [...after],
-  )
-  return rows[0]
+  const values = after.map((value) => client.escapeLiteral(value)).join(', ')
+  return `select array[${columns.map((column) => `${column}::text`).join(', ')}] as key, (count(*) over ())::int as rows
+     from (select ${list} from ${name} ${after.length === 0 ? '' : `where (${list}) > (${values})`}
+            order by ${list} limit ${limit}) as stretch
+    order by ${columns.map((column) => `${column} desc`).join(', ')} limit 1`
 }
+
+/** Has each value written so that any session reads the same one; these are pg_dump's own. */
+export const EXACT_TEXT = [
+  'set local datestyle = iso',
+  'set local intervalstyle = postgres',
+  'set local extra_float_digits = 3',
+]
 
 /**
  * Compares a table's primary key with one that is given as text, for a query on that table. Without

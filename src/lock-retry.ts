@@ -58,6 +58,7 @@ export async function pauseBeforeRetry(
   wait: LockWait,
   { lockRetries, interrupts }: Patience,
   report: Report,
+  isConflict = false,
 ): Promise<boolean> {
   const { stop } = interrupts
   if (wait.tries > lockRetries || stop.aborted) return false
@@ -69,6 +70,7 @@ export async function pauseBeforeRetry(
     maxTries: lockRetries + 1,
     pauseMs,
     blockers: summariseBlockers(wait.blockers),
+    isConflict,
   })
   wait.tries += 1
   return sleep(pauseMs, true, { signal: stop }).catch(() => false)

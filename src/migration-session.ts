@@ -127,6 +127,8 @@ function restart({ database, facts }: SessionContext, wish: SessionWish): string
 
 /** The session of a migration without a transaction. */
 export interface PlainSession extends Session {
+  /** What a transaction sets for itself: nothing, where the session has it already. */
+  readonly localSettings: readonly string[]
   /** Sets how long a statement waits for a lock, before the transaction that it is sent in begins. */
   readonly setTimeoutFor: (sql: string) => Promise<void>
   /** Prepares it; to be awaited before anything is sent. */
@@ -136,7 +138,7 @@ export interface PlainSession extends Session {
 
 /**
  * The session of a migration without a transaction. What is set for it stays until the session is reset,
- * so that nothing is set behind a pooler. A single statement that got no lock has done nothing, and is
+ * so that behind a pooler nothing is set but in the transactions of a backfill. A single statement that got no lock has done nothing, and is
  * sent again by itself.
  */
 export function plainSession(
@@ -163,6 +165,7 @@ export function plainSession(
     client,
     scope,
     aroundStatement: context.aroundStatement,
+    localSettings: facts.isDirect ? [] : localSettings(client, facts, wish),
     setTimeoutFor,
     open: async () => {
       if (!facts.isDirect) return

@@ -27,7 +27,7 @@ export interface MigrationTools {
  * batch that was committed, as long as the update's SQL and parameters are the same: for the time of day
  * write `sql\`now()\``, since `new Date()` is another one each time. Rows that are written behind it while
  * it runs are not seen: first release what writes them rightly.
- * Only for migrations with `transaction: false`.
+ * Only for migrations with `transaction: false`, and for no column of the primary key.
  */
 export type Backfill = <Tables, Table extends keyof Tables & string>(
   db: Kysely<Tables>,
@@ -158,6 +158,8 @@ export interface MigrationAttempt {
 
 /** How far a backfill has come. */
 export interface BackfillState {
+  /** With its schema, quoted where it must be. */
+  readonly table: string
   /** The primary key of the last row that it went through, as text. */
   readonly key: readonly string[]
   /** How many rows it went through. */

@@ -75,6 +75,16 @@ export function createProgress(view: View, output: ProgressOutput): Report {
     return (ongoing = started)
   }
 
+  /** Tells something while what goes on goes on. */
+  const interject = (lines: readonly string[]): void => {
+    const stillOngoing = ongoing
+    stop()
+    for (const line of lines) output.write(`${line}\n`)
+    if (stillOngoing !== undefined) {
+      start(stillOngoing.type, stillOngoing.label, stillOngoing.startedAt)
+    }
+  }
+
   return (event) => {
     switch (event.type) {
       case 'migration-started':
@@ -110,15 +120,12 @@ export function createProgress(view: View, output: ProgressOutput): Report {
         }
         break
       }
-      case 'stopping': {
-        const stillOngoing = ongoing
-        stop()
-        output.write(`${describeStopping(event, stillOngoing?.isBackfill === true)}\n`)
-        if (stillOngoing !== undefined) {
-          start(stillOngoing.type, stillOngoing.label, stillOngoing.startedAt)
-        }
+      case 'stopping':
+        interject([describeStopping(event, ongoing?.isBackfill === true)])
         break
-      }
+      case 'warning':
+        interject(eventLines(view, event))
+        break
       case 'migration-activity':
         if (ongoing !== undefined) ongoing.note = event.activity
         break
@@ -153,8 +160,10 @@ function describeOngoing({ label, startedAt, note }: Ongoing): string {
 
 type BlockedEvent = Extract<ProgressEvent, { type: 'migration-blocked' }>
 
-function describeBlock({ tries, maxTries, pauseMs, blockers }: BlockedEvent): string {
-  const tried = `got no lock (try ${tries} of ${maxTries}), next try in ${formatDuration(pauseMs)}`
+function describeBlock(event: BlockedEvent): string {
+  const { tries, maxTries, pauseMs, blockers, isConflict } = event
+  const what = isConflict ? 'in conflict with another transaction' : 'got no lock'
+  const tried = `${what} (try ${tries} of ${maxTries}), next try in ${formatDuration(pauseMs)}`
   return blockers === undefined ? tried : `${tried}; blocked by ${blockers}`
 }
 

@@ -35,7 +35,14 @@ export interface StatementScope {
     send: (statement: SentStatement) => Promise<QueryResult<Row>>,
     isInTransaction: () => boolean,
   ) => Promise<QueryResult<Row>>
-  /** The same for one that is sent again and again: its text is listed once. */
+  /**
+   * Refuses every statement but batches until the function that this gives is called: one that came between
+   * would be in the transaction of a batch. Throws where one is on its way.
+   */
+  readonly reserve: () => () => void
+  /** Throws while that lasts. */
+  readonly requireUnreserved: () => void
+  /** The same as `observe` for a statement that is sent again and again: its text is listed once. */
   readonly observeBatch: StatementScope['observe']
   /**
    * Ends the scope once the migration's function has returned or thrown: waits for the query that is
@@ -62,6 +69,7 @@ export function createStatementScope(
   const inFlight = new Map<Promise<unknown>, SentStatement>()
   let failure: FailedStatement | undefined
   let isClosed = false
+  let isReserved = false
 
   const plugin: KyselyPlugin = {
     transformQuery: ({ node, queryId }) => {
@@ -73,20 +81,25 @@ export function createStatementScope(
     transformResult: ({ result }) => Promise.resolve(result),
   }
 
-  const observeListed = async <Row>(
+  const requireUnreserved = (location?: string): void => {
+    if (isReserved) throw unawaited(name, BESIDE_BACKFILL, location)
+  }
+
+  const observeEither = async <Row>(
     query: CompiledQuery,
     send: (statement: SentStatement) => Promise<QueryResult<Row>>,
     isInTransaction: () => boolean,
-    isListed: boolean,
+    isBatch: boolean,
   ): Promise<QueryResult<Row>> => {
     // A query that was compiled by hand passed no plugin: this far down, the stack shows who awaits it.
     const site = callSites.get(query.queryId) ?? callSite()
     const statement: SentStatement = { sql: query.sql, location: () => locate(site) }
     // It had to wait for another one, and the transaction may be over by now.
     if (isClosed) throw unawaited(name, 'without awaiting it', statement.location())
+    if (!isBatch) requireUnreserved(statement.location())
     if (transaction) refuseBreach(name, statement)
     refuse(query.sql)
-    if (isListed) statements.push(query.sql)
+    if (!isBatch || !statements.includes(query.sql)) statements.push(query.sql)
     const sent = send(statement)
     inFlight.set(sent, statement)
     try {
@@ -111,19 +124,34 @@ export function createStatementScope(
   }
 
   const observe: StatementScope['observe'] = (query, send, isInTransaction) =>
-    observeListed(query, send, isInTransaction, true)
+    observeEither(query, send, isInTransaction, false)
   const observeBatch: StatementScope['observe'] = (query, send, isInTransaction) =>
-    observeListed(query, send, isInTransaction, !statements.includes(query.sql))
+    observeEither(query, send, isInTransaction, true)
+
+  const reserve = (): (() => void) => {
+    const [other] = inFlight.values()
+    if (other !== undefined) throw unawaited(name, BESIDE_BACKFILL, other.location())
+    isReserved = true
+    return () => {
+      isReserved = false
+    }
+  }
 
   return {
     plugin,
     observe,
     observeBatch,
+    reserve,
+    requireUnreserved: () => {
+      requireUnreserved()
+    },
     close,
     statements: () => statements,
     firstFailure: () => failure,
   }
 }
+
+const BESIDE_BACKFILL = 'while a backfill ran'
 
 /** How deep Kysely and its plugins may stand between a migration's line and the query. */
 const CALL_DEPTH = 50

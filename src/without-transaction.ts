@@ -14,6 +14,7 @@ import type { Direction, Report } from './events.ts'
 import { isConnectionLost, serverProblem } from './failure.ts'
 import { indexMentions } from './index-mentions.ts'
 import { resolveTexts } from './index-targets.ts'
+import { describeBackfills, whereFrom } from './interruption.ts'
 import { findLeftovers, type LeftoverIndex } from './leftover-indexes.ts'
 import type { LockWait, Patience } from './lock-retry.ts'
 import type {
@@ -60,13 +61,15 @@ export async function runWithoutTransaction(
 ): Promise<void> {
   const { client } = database
   const { name, session } = migration
-  const id = await startAttempt(database, migration).catch((error: unknown) => {
-    throw serverProblem(error, database) ?? error
-  })
+  const { id, backfills: earlier } = await startAttempt(database, migration).catch(
+    (error: unknown) => {
+      throw serverProblem(error, database) ?? error
+    },
+  )
   const recorder = createRecorder(database, migration, id)
   const db = createKysely({ ...session, beforeStatement: recorder.beforeStatement })
   const { beforeStatement } = recorder
-  const backfills = createBackfills({ ...migration, database, id, beforeStatement })
+  const backfills = createBackfills({ ...migration, database, id, earlier, beforeStatement })
   try {
     await session.open()
     await db.connection().execute((connection) => migration.call(connection, backfills))
@@ -290,13 +293,15 @@ export async function describeLooseEnd(
     return [direction === 'up' ? 'it left nothing behind' : 'it stays applied']
   }
   const leftovers = await lookForLeftovers(database, found?.attempt?.indexes ?? [])
+  const progress = { backfills: found?.attempt?.backfills ?? {} }
   const count = statements.length
   return [
     isRolledBack
       ? 'rolled back: this try left nothing behind, but what it did when it was interrupted before stays'
       : `it runs without a transaction: of ${count === 1 ? '1 statement' : `${count} statements`} sent, those before the failing one stay, but for what a transaction of its own held`,
     ...(leftovers ?? []).map(describeLeftover),
-    `it is recorded as interrupted: the next ${direction === 'up' ? 'up' : 'rollback'} tries it again from its start`,
+    ...describeBackfills(progress),
+    `it is recorded as interrupted: the next ${direction === 'up' ? 'up' : 'rollback'} tries it again ${whereFrom(progress)}`,
   ]
 }
 

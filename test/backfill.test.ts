@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import pg from 'pg'
+import type { BackfillState } from '../src/migration.ts'
 import { createTestDatabase, serverUrl, type TestDatabase } from './support/database.ts'
 import { startProgram } from './support/program.ts'
 import {
@@ -54,8 +55,8 @@ describe('backfill', () => {
     expect(exitCode, stderr).to.equal(1)
     return stderr
   }
-  const states = async (): Promise<{ key: string[]; rows: number }[]> => {
-    const [row] = await database.query<{ backfills: object }>(
+  const states = async (): Promise<BackfillState[]> => {
+    const [row] = await database.query<{ backfills: Record<string, BackfillState> }>(
       'select backfills from migration_attempts',
     )
     return Object.values(row?.backfills ?? {})
@@ -124,9 +125,13 @@ describe('backfill', () => {
       runner.signal('SIGKILL')
       await runner.ended
     })
-    expect(await states()).to.deep.equal([{ key: ['500'], rows: 500 }])
-    expect((await run('status')).stdout).to.include('the last one: update "visits" set "n" = n + 1')
-    await succeed(up())
+    expect(await states()).to.deep.equal([{ table: 'public.visits', key: ['500'], rows: 500 }])
+    expect((await run('status')).stdout).to.match(
+      /the last one: update "visits" set "n" = n \+ 1 [^\n]*; public\.visits: 500 rows done\n {4}Try it again from its start, and its backfill from after those rows, /,
+    )
+    const { migrations } = JSON.parse((await run('status', '--json')).stdout)
+    expect(migrations[0].attempt.backfills).to.deep.equal([{ table: 'public.visits', rows: 500 }])
+    expect((await succeed(up())).stderr).to.not.include('Warning')
     expect(await counts()).to.deep.equal({ 1: 2050 })
     expect(await states()).to.deep.equal([])
   })
@@ -141,9 +146,11 @@ describe('backfill', () => {
   it('starts over where the update was edited', async () => {
     await write(`${count()}\n  throw new Error('not yet')`)
     expect(await fail(up())).to.include('not yet')
-    expect(await states()).to.deep.equal([{ key: ['2050'], rows: 2050 }])
+    expect(await states()).to.deep.equal([{ table: 'public.visits', key: ['2050'], rows: 2050 }])
     await write(count(undefined, 'sql`n + 10`'))
-    await succeed(up())
+    expect((await succeed(up())).stderr).to.include(
+      'Warning: 001_fill fills public.visits from its first row: the SQL or the parameters of the update are others than before\n',
+    )
     expect(await counts()).to.deep.equal({ 11: 2050 })
   })
 
@@ -168,7 +175,9 @@ describe('backfill', () => {
       const { exitCode, stderr } = await runner.ended
       expect(exitCode).to.equal(1)
       expect(stderr).to.include(`Error: stopped by SIGTERM while 001_fill filled public.visits
-  its batches of the first 600 rows are committed
+  it runs without a transaction: of 2 statements sent, those before the failing one stay, but for what a transaction of its own held
+  public.visits: 600 rows done
+  it is recorded as interrupted: the next up tries it again from its start, and its backfill from after those rows
 `)
     })
     expect(await counts()).to.deep.equal({ 0: 1450, 1: 600 })
@@ -196,6 +205,100 @@ describe('backfill', () => {
     })
   })
 
+  it('waits for a table that is locked between its batches like for a row', async () => {
+    await write(count())
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    try {
+      await client.query('begin; lock table visits')
+      const waiting = WAITING.replace('update%', '%')
+      const running = up('--lock-timeout', '0.3')
+      await database.until(waiting)
+      await database.until(`select where not exists (${waiting})`)
+      await client.query('commit')
+      await succeed(running)
+    } finally {
+      await client.end()
+    }
+    expect(await counts()).to.deep.equal({ 1: 2050 })
+  })
+
+  it('does a batch again whose rows another transaction changed meanwhile', async () => {
+    await write(`await sql\`set default_transaction_isolation = 'repeatable read'\`.execute(db)
+  ${count()}`)
+    const place = { root: project.root, env: env() }
+    await withLockedRow(550, async (client) => {
+      const runner = startProgram(place, ['up', '--no-codegen', '--lock-timeout', '0'])
+      await database.until(WAITING)
+      await client.query('update visits set n = 10 where id = 550')
+      await client.query('commit')
+      const { exitCode, stderr } = await runner.ended
+      expect(exitCode, stderr).to.equal(0)
+      expect(stderr).to.include('in conflict with another transaction (try 1 of ')
+    })
+    expect(await counts()).to.deep.equal({ 1: 2049, 11: 1 })
+  })
+
+  it('goes on where a runner that was taken for dead came meanwhile', async () => {
+    await write(`${count()}\n  throw new Error('not yet')`)
+    await fail(up())
+    const [before] = await states()
+    await database.query(`update migration_attempts set backfills = (
+      select jsonb_object_agg(key, value || '{"key": ["500"], "rows": 500}') from jsonb_each(backfills))`)
+    await write(count())
+    const client = new pg.Client({ connectionString: database.url })
+    await client.connect()
+    try {
+      await client.query('begin')
+      await client.query(
+        `update migration_attempts set backfills = (select jsonb_object_agg(key, $1::jsonb) from jsonb_each(backfills))`,
+        [JSON.stringify(before)],
+      )
+      const running = up()
+      await database.until(WAITING.replace('update%', 'insert into%migration_attempts%'))
+      await client.query('commit')
+      await succeed(running)
+    } finally {
+      await client.end()
+    }
+    expect(await counts()).to.deep.equal({ 1: 2050 })
+  })
+
+  it('reads a key as it was written, whatever the session’s formats are', async () => {
+    const set = (style: string): Promise<unknown> =>
+      database.query(`alter database "${database.name}" set datestyle = '${style}'`)
+    await database.query(`create table days (day date primary key, n integer default 0,
+      constraint later check (day < '2020-06-01' or n = 0))`)
+    await database.query(
+      `insert into days select date '2020-01-01' + i from generate_series(0, 299) i`,
+    )
+    await write(
+      `await backfill(db, 'days', (update: any) => update.set({ n: sql\`n + 1\` }), { batch: 30, pause: 0 })`,
+    )
+    await set('SQL, DMY')
+    await fail(up())
+    await set('SQL, MDY')
+    await database.query('alter table days drop constraint later')
+    await succeed(up())
+    expect(await database.query('select n, count(*)::int from days group by n')).to.deep.equal([
+      { n: 1, count: 300 },
+    ])
+  })
+
+  it('goes by the key alone of a primary key that includes other columns', async () => {
+    await database.query(
+      'create table notes (id integer, note text, n integer default 0, primary key (id) include (note))',
+    )
+    await database.query('insert into notes select i from generate_series(1, 50) i')
+    await write(
+      `await backfill(db, 'notes', (update: any) => update.set({ n: sql\`n + 1\` }), { batch: 10, pause: 0 })`,
+    )
+    await succeed(up())
+    expect(await database.query('select n, count(*)::int from notes group by n')).to.deep.equal([
+      { n: 1, count: 50 },
+    ])
+  })
+
   it('goes by a primary key of several columns, of any type', async () => {
     await database.query(`create table "odd Names" (
       "a b" text collate "C", c timestamptz, n integer default 0, primary key (c, "a b"))`)
@@ -221,9 +324,30 @@ describe('backfill', () => {
     for (const [body, expected] of [
       [fill('keyless'), 'a backfill needs a primary key, and public.keyless has none'],
       [fill('nowhere'), 'there is no table nowhere'],
+      [
+        count('undefined', '1, id: 0'),
+        'a backfill can’t change id, which is in the primary key of public.visits',
+      ],
+      [
+        `await backfill(db, 'visits', (update: any) => update.set('visits.id', 0))`,
+        'a backfill can’t change id, ',
+      ],
       [count('{ batch: 0 }'), 'the options of a backfill are wrong'],
+      [count('{ pause: Infinity }'), 'the options of a backfill are wrong'],
       [count().replace('await ', 'void '), 'did not await a backfill'],
       [`await Promise.all([1, 2].map(async () => { ${count()} }))`, 'did not await a backfill'],
+      [
+        `await Promise.all([backfill(db, 'visits', (update: any) => update.set({ n: 1 })), sql\`select 1\`.execute(db)])`,
+        '001_fill sent a query while a backfill ran\n  at migrations/001_fill.ts:3:',
+      ],
+      [
+        `await Promise.all([sql\`select 1\`.execute(db), backfill(db, 'visits', (update: any) => update.set({ n: 1 }))])`,
+        '001_fill sent a query while a backfill ran\n  at migrations/001_fill.ts:3:',
+      ],
+      [
+        `await Promise.all([backfill(db, 'visits', (update: any) => update.set({ n: 1 })), db.transaction().execute(async () => {})])`,
+        '001_fill sent a query while a backfill ran\n',
+      ],
       [
         `await db.transaction().execute(async (db) => { ${count()} })`,
         'can’t run in a transaction',

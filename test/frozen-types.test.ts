@@ -152,6 +152,30 @@ Removed generated/migrations/000_gone/before.ts
     expect(await succeed('codegen')).to.equal('generated/db.ts is what the database gives.\n')
   })
 
+  it('are missed where a renamed migration still imports those of its old name', async () => {
+    await succeed('create', '--data', 'fill')
+    const source = await project.read(MIGRATION)
+    await project.remove(MIGRATION)
+    await project.write('migrations/003_fill.ts', source)
+    await succeed('up', '--no-codegen')
+    const message = '003_fill imports the types of 002_fill, for which none are made'
+    const hint =
+      'Import its own, …/migrations/003_fill/before.js and after.js, then: federation-migrate codegen'
+    const { stderr } = await command('codegen')
+    expect(stderr).to.equal(`Warning: ${message}\n  ${hint}\n`)
+    expect(await findings()).to.deep.equal([`types | ${message} | ${hint}`])
+    await project.write('migrations/003_fill.ts', source.replaceAll('002_fill', '003_fill'))
+    expect(await command('codegen')).to.include({ exitCode: 0, stderr: '' })
+  })
+
+  it('are written before their migration: where they can’t be, there is none', async () => {
+    await project.write('generated', 'a file')
+    const { exitCode, stderr } = await command('create', '--data', 'fill')
+    expect(exitCode).to.equal(1)
+    expect(stderr).to.include("can't write ")
+    expect(await readdir(join(project.root, 'migrations'))).to.deep.equal(['001_patients.ts'])
+  })
+
   it('need a scratch database only where there is such a migration', async () => {
     const env = { DATABASE_URL: database.url, SCRATCH_DATABASE_URL: 'postgres://name.invalid/none' }
     expect((await project.run(['codegen'], env)).exitCode).to.equal(0)

@@ -189,6 +189,7 @@ ${database.name}: 1 applied, 1 pending, 1 interrupted
           client: 'ana@laptop',
           statements: 1,
           lastStatement: CREATE_INDEX,
+          backfills: [],
         },
       })
       expect(problems[0].name).to.equal('002_b')

@@ -4,8 +4,8 @@ import { type TypesResult, writeTypes } from '../codegen.ts'
 import { type Context, interruptible } from '../context.ts'
 import { withDatabase } from '../database.ts'
 import { listNames, readMigrationFiles } from '../files.ts'
-import { findDataMigrations, writeFrozen } from '../frozen-folder.ts'
-import { frozenFiles, frozenPositions } from '../frozen-types.ts'
+import { readFrozenImports, writeFrozen } from '../frozen-folder.ts'
+import { dataMigrations, frozenFiles, frozenPositions, strayImports } from '../frozen-types.ts'
 import type { GeneratedFile } from '../generated-file.ts'
 import { migrationNumber } from '../migration.ts'
 import type { ScratchWish } from '../scratch.ts'
@@ -21,11 +21,13 @@ export async function codegen(context: Context): Promise<TypesResult> {
   const { config, report } = context
   const { migrationsDir, generatedDir } = config
   const names = existsSync(migrationsDir) ? listNames(migrationsDir) : []
-  const data = findDataMigrations(
+  const imports = readFrozenImports(
     names
       .filter((name) => migrationNumber(name) !== undefined)
       .map((name) => ({ name, path: join(migrationsDir, `${name}.ts`) })),
   )
+  const data = dataMigrations(imports)
+  for (const { message, hint } of strayImports(imports)) report({ type: 'warning', message, hint })
   return withDatabase(config, report, { createIfMissing: false }, async (database) => {
     const types = await writeTypes(database, typesLocation(context))
     const { scratchWishOf } = await import('../scratch.ts')

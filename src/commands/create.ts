@@ -55,11 +55,12 @@ export async function create(context: Context, options: CreateOptions): Promise<
     const name = `${nextNumber(listNames(migrationsDir))}_${words}`
     const file = join(migrationsDir, `${name}.ts`)
     const template = isData ? dataTemplate(name, folderPath(migrationsDir, generatedDir)) : TEMPLATE
+    const types = text === undefined ? [] : frozenPaths(name).map((path) => ({ path, text }))
+    // First: where they can't be written, there is no migration either.
+    for (const frozen of types) await replaceFile(generatedDir, frozen)
     await writeFile(file, template, { flag: 'wx' })
     if (text === undefined) return { name, file }
-    const types = frozenPaths(name)
-    for (const path of types) await replaceFile(generatedDir, { path, text })
-    return { name, file, types: types.map((path) => join(generatedDir, path)) }
+    return { name, file, types: types.map(({ path }) => join(generatedDir, path)) }
   })
 }
 

@@ -16,9 +16,15 @@ import {
   originsOf,
   rowFlawFinding,
 } from '../findings.ts'
-import { findDataMigrations, findStaleFrozen, type StaleFrozen } from '../frozen-folder.ts'
+import { findStaleFrozen, readFrozenImports, type StaleFrozen } from '../frozen-folder.ts'
 import { typesText } from '../frozen-replay.ts'
-import { frozenFiles, frozenPositions } from '../frozen-types.ts'
+import {
+  dataMigrations,
+  frozenFiles,
+  type FrozenImports,
+  frozenPositions,
+  strayImports,
+} from '../frozen-types.ts'
 import { readHistory, readOrigin } from '../history.ts'
 import { isLockHeld } from '../lock.ts'
 import { type History, type MigrationFile, NEEDS_EMPTY_TABLES, OWN_TABLES } from '../migration.ts'
@@ -95,13 +101,13 @@ export async function verify(context: Context, options: VerifyOptions): Promise<
   const { loaded, problems } = await inspectMigrations(folder.files)
   const fileFindings = distinct([...folder.problems, ...problems]).map(asFinding('file'))
   const usable = usableOf(folder.files, loaded)
-  const data = options.isTypesWanted ? findDataMigrations(folder.files) : new Set<string>()
+  const imports = readFrozenImports(options.isTypesWanted ? folder.files : [])
   // The target may be on the embedded server too: that stays as it was found.
   return withEmbeddedAsItWas(config, async () => {
     const target = options.isTargetWanted ? await readTarget(context) : undefined
     const entries = entriesOf(folder.files, target)
     const replayed = await interruptible(context, (running) =>
-      replay(running, usable, { ...options, target, entries, total: folder.files.length, data }),
+      replay(running, usable, { ...options, target, entries, total: folder.files.length, imports }),
     )
     const { proofs } = replayed
     return {
@@ -209,8 +215,8 @@ interface ReplayFacts extends VerifyOptions {
   readonly entries: readonly MigrationEntry[]
   /** How many migrations there are, usable or not. */
   readonly total: number
-  /** Those for which types are frozen. */
-  readonly data: ReadonlySet<string>
+  /** Which frozen types they import. */
+  readonly imports: FrozenImports
 }
 
 interface Replayed {
@@ -227,7 +233,8 @@ async function replay(
   facts: ReplayFacts,
 ): Promise<Replayed> {
   const { config, report } = context
-  const { target, entries, isTypesWanted, isDataWanted, total, data } = facts
+  const { target, entries, isTypesWanted, isDataWanted, total, imports } = facts
+  const data = dataMigrations(imports)
   const names = loaded.map(({ file }) => file.name)
   const positions = frozenPositions(names, data)
   const frozen = new Map<number, string>()
@@ -260,6 +267,7 @@ async function replay(
     const staleFrozen = isTypesWanted
       ? await findStaleFrozen(config.generatedDir, frozenFiles(names, data, frozen), data)
       : []
+    const strays = strayImports(imports)
     const untried = total - proofs.length
     return {
       findings: [
@@ -268,13 +276,17 @@ async function replay(
         ...(drift ?? []),
         ...stale.map((file) => staleFinding(file, config.root)),
         ...staleFrozen.map((file) => frozenFinding(file, config)),
+        ...strays.map(({ migration, ...problem }) => ({
+          ...asFinding('types')(problem),
+          migration,
+        })),
         ...(end?.ownership ?? []).map(asFinding('services')),
       ],
       proofs,
       needEmptyTables: withRows.excused,
       types: !isTypesSeen
         ? 'unchecked'
-        : stale.length + staleFrozen.length === 0
+        : stale.length + staleFrozen.length + strays.length === 0
           ? 'fresh'
           : 'stale',
       unchecked: [

@@ -128,6 +128,39 @@ describe(`faults: PgBouncer in transaction mode${program === undefined ? ' (skip
     await expectStory(scene, { applied: names(3), isPooled: true })
   })
 
+  it('lets a batch of a backfill wait for its locks as long as any other statement may', async () => {
+    await scene.database.query(
+      'create table fixture.beds as select id, 0 as n from generate_series(1, 50) id',
+    )
+    await scene.database.query('alter table fixture.beds add primary key (id)')
+    await scene.project.write(
+      'migrations/004_fill.ts',
+      `import { sql } from 'kysely'
+export const config = { transaction: false }
+export async function up(db: any, _after: any, { backfill }: any): Promise<void> {
+  await backfill(db, 'fixture.beds', (update: any) => update.set({ n: sql\`n + 1\` }), { batch: 10, pause: 0 })
+}
+export const irreversible = 'a test'
+`,
+    )
+    const client = new pg.Client({ connectionString: scene.database.url })
+    await client.connect()
+    try {
+      await client.query('begin; select from fixture.beds where id = 25 for update')
+      const args = [...UP, '--lock-timeout', '0.2', '--lock-retries', '1']
+      const { stderr } = await scene.run(args, pool.url)
+      expect(stderr).to.include('004_fill: could not get a lock within 0.2 s, tried 2 times')
+    } finally {
+      await client.end()
+    }
+    const { exitCode, stderr } = await scene.run(UP, pool.url)
+    expect(exitCode, stderr).to.equal(0)
+    expect(
+      await scene.database.query('select n, count(*)::int from fixture.beds group by n'),
+    ).to.deep.equal([{ n: 1, count: 50 }])
+    await expectCleanPool()
+  })
+
   itAtFullSize('ends while a migration is applied: nothing of it stays', async () => {
     await scene.run([...UP, '--to', '1'], pool.url)
     await installPause(scene.database)

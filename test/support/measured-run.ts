@@ -9,7 +9,8 @@ import {
   type TableEffect,
   type TableShape,
 } from '../../src/measurement.ts'
-import { compareKey, findKeyedTable, findStretch } from '../../src/keyset.ts'
+import { limitUpdate } from '../../src/batch-update.ts'
+import { findKeyedTable, type Stretch, stretchSql } from '../../src/keyset.ts'
 import type { Backfill, MigrationUpdate, Waivers } from '../../src/migration.ts'
 import { isConcurrent } from '../../src/sql-text.ts'
 import { describeTables } from '../../src/table-look.ts'
@@ -100,15 +101,12 @@ export async function measureModule(
 /** In one batch, by the index of the primary key, as the planner would have it of many rows. */
 function backfillAtOnce(client: pg.Client): Backfill {
   return async (db, name, update) => {
-    const path = name.split('.')
-    const table = await findKeyedTable(client, path)
+    const table = await findKeyedTable(client, name.split('.'))
     if (table === undefined) throw new Error(`there is no table ${name}`)
-    const stretch = await findStretch(client, table, [], Number.MAX_SAFE_INTEGER)
+    const { rows } = await client.query<Stretch>(stretchSql(client, table, [], 1_000_000))
     const build = update as unknown as (empty: MigrationUpdate) => MigrationUpdate
     await client.query('set enable_seqscan = off')
-    await build(db.updateTable(name))
-      .where(compareKey(path, table.key, '<=', stretch?.key ?? []))
-      .execute()
+    await limitUpdate(build(db.updateTable(name)), table.key, [], rows[0]?.key ?? []).execute()
     await client.query('reset enable_seqscan')
   }
 }

@@ -50,6 +50,16 @@ describe('an interrupted migration', () => {
       'UTC, and sent 1 statement,',
     ],
     [{ lastStatement: ' select\n  1 ' }, 'the last one: select 1'],
+    [
+      {
+        lastStatement: 'a',
+        backfills: {
+          one: { table: 'public.patients', key: ['9'], rows: 62_000 },
+          two: { table: 'app.visits', key: ['1'], rows: 1 },
+        },
+      },
+      'the last one: a; public.patients: 62,000 rows done; app.visits: 1 row done',
+    ],
     [{ lastStatement: 'x'.repeat(101) }, `the last one: ${'x'.repeat(100)}…`],
   ] as const) {
     it(`is told so: ${text}`, () => {

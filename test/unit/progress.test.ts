@@ -130,6 +130,7 @@ describe('createProgress', () => {
       maxTries: 12,
       pauseMs: 400,
       blockers: 'pid 1 (ada) holds it',
+      isConflict: false,
     } as const
 
     it('tells what it is at, until that is over', () => {
@@ -184,6 +185,18 @@ describe('createProgress', () => {
         'SIGINT: 001_a ends after this batch (2.0 s so far); a second one cancels the batch, those before it stay\n',
         shown('  001_a …'),
         `${ERASED}${shown('  001_a … 3.0 s')}`,
+      ])
+    })
+
+    it('goes on showing it after a warning', () => {
+      const { parts, report } = start(true)
+      report({ type: 'warning', message: 'odd' })
+      pass(1)
+      expect(parts.slice(1)).to.deep.equal([
+        ERASED,
+        'Warning: odd\n',
+        shown('  001_a …'),
+        `${ERASED}${shown('  001_a … 1.0 s')}`,
       ])
     })
 
