@@ -23,7 +23,7 @@ const LAYERS = [
       embedded/[^/]+ failure federation-db files findings fingerprint folder frozen-folder frozen-replay
       generated-files generated-folder git held-statement history index-targets keyset kysely-codegen
       leftover-indexes lock lock-retry measure migration-plan
-      migration-session migrator monitor no-typescript own-transaction parse-sql proof proof-with-rows row-search
+      migration-session migrator monitor no-module own-transaction parse-sql proof proof-with-rows row-search
       run-migration sample-rows sample-tables schema-docs/queries schema-docs/read-document schema-objects
       scratch scratch-marks scratch-run sent-statements services-file session-settings source-location squawk
       statement-preview statement-scope table-look table-sizes touch-warning types-generator types-serializer
@@ -32,7 +32,7 @@ const LAYERS = [
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },
   { name: 'library', files: 'index' },
-  { name: 'interface', files: 'cli command-table help main progress render[^/]*', siblings: true },
+  { name: 'interface', files: 'cli command-table help main progress render[^/]* start', siblings: true },
 ]
 
 const filesOf = (layers) => {
