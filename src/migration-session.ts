@@ -138,8 +138,8 @@ export interface PlainSession extends Session {
 
 /**
  * The session of a migration without a transaction. What is set for it stays until the session is reset,
- * so that behind a pooler nothing is set but in the transactions of a backfill. A single statement that got no lock has done nothing, and is
- * sent again by itself.
+ * so that behind a pooler nothing is set but in the transactions of a backfill. A single statement that got
+ * no lock has done nothing, and is sent again by itself.
  */
 export function plainSession(
   context: SessionContext,

@@ -81,8 +81,8 @@ export function createStatementScope(
     transformResult: ({ result }) => Promise.resolve(result),
   }
 
-  const requireUnreserved = (location?: string): void => {
-    if (isReserved) throw unawaited(name, BESIDE_BACKFILL, location)
+  const requireUnreserved = (statement?: SentStatement): void => {
+    if (isReserved) throw unawaited(name, BESIDE_BACKFILL, statement?.location())
   }
 
   const observeEither = async <Row>(
@@ -96,7 +96,7 @@ export function createStatementScope(
     const statement: SentStatement = { sql: query.sql, location: () => locate(site) }
     // It had to wait for another one, and the transaction may be over by now.
     if (isClosed) throw unawaited(name, 'without awaiting it', statement.location())
-    if (!isBatch) requireUnreserved(statement.location())
+    if (!isBatch) requireUnreserved(statement)
     if (transaction) refuseBreach(name, statement)
     refuse(query.sql)
     if (!isBatch || !statements.includes(query.sql)) statements.push(query.sql)
