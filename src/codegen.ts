@@ -4,7 +4,14 @@ import { dirname, join } from 'node:path'
 import type { Database } from './database.ts'
 import { readFingerprint } from './fingerprint.ts'
 import { type GeneratedFile, TYPES_FILE } from './generated-file.ts'
-import { listSliceFiles, readFiles, readText, removeFile, replaceFile } from './generated-folder.ts'
+import {
+  listSliceFiles,
+  readContents,
+  readFiles,
+  readText,
+  removeFile,
+  replaceFile,
+} from './generated-folder.ts'
 import { loadServices, readServicesText, type ServicesPlace } from './services-file.ts'
 import { diffGenerated, type TypeDiff } from './type-diff.ts'
 
@@ -118,13 +125,10 @@ export async function isKnownFresh(location: TypesLocation, fingerprint: string)
   const source = await sourceDigest(location, fingerprint)
   const fresh = known.find((entry) => entry.source === source)
   if (fresh === undefined) return false
-  const [files, slices] = await Promise.all([
-    readFiles(location.generatedDir, fresh.paths),
-    listSliceFiles(location.generatedDir),
-  ])
-  return (
-    contentDigest(files) === fresh.content && slices.every(({ path }) => fresh.paths.includes(path))
-  )
+  const contents = readContents(location.generatedDir, fresh.paths)
+  if (contents === undefined || contentDigest(fresh.paths, contents) !== fresh.content) return false
+  const slices = await listSliceFiles(location.generatedDir)
+  return slices.every(({ path }) => fresh.paths.includes(path))
 }
 
 /** How many fresh states are remembered: developers switch between branches and databases. */
@@ -158,13 +162,13 @@ async function sourceDigest(
   return digest([toolVersion, fingerprint, servicesText])
 }
 
-function contentDigest(files: readonly GeneratedFile[]): string {
-  return digest(files.flatMap(({ path, text }) => [path, text]))
+function contentDigest(paths: readonly string[], contents: readonly Buffer[]): string {
+  return digest([...paths, ...contents])
 }
 
-function digest(parts: readonly string[]): string {
+function digest(parts: readonly (string | Buffer)[]): string {
   const hash = createHash('sha256')
-  for (const part of parts) hash.update(`${part.length} `).update(part)
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)} `).update(part)
   return hash.digest('hex')
 }
 
@@ -175,7 +179,9 @@ async function rememberFresh(
 ): Promise<void> {
   const file = stampFile(location)
   const source = await sourceDigest(location, fingerprint)
-  const fresh = { source, content: contentDigest(files), paths: files.map(({ path }) => path) }
+  const paths = files.map(({ path }) => path)
+  const contents = files.map(({ text }) => Buffer.from(text))
+  const fresh = { source, content: contentDigest(paths, contents), paths }
   const others = (await readRemembered(location)).filter((known) => known.source !== source)
   const lines = [fresh, ...others]
     .slice(0, REMEMBERED)

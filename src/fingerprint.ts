@@ -6,31 +6,21 @@ import { FIRST_USER_OID } from './schema-objects.ts'
  * A digest of everything in the database that generated files are made from: cheap (one pass over the
  * catalogs, 45 ms for a thousand tables of ten columns), and equal only while nothing of it changes.
  * A row counts by its key and by the transaction that wrote it (`xmin`), not by what it holds: reading that takes
- * longer. The times in the history tell servers apart that gave the same numbers.
+ * longer. The times in the history tell servers apart that gave the same numbers; `isRecorded` tells whether there
+ * are any, where that is known already.
  */
-export async function readFingerprint(database: Database): Promise<string> {
-  // The long one is on its way first: whoever asks reads files meanwhile.
-  const [catalogs, history] = await Promise.all([
-    digest(database, [
-      `current_setting('server_version_num')`,
-      'current_database()',
-      ...CATALOGS.map(rows),
-    ]),
-    historyDigest(database),
-  ])
-  return [database.schema, catalogs, history].join(' ')
-}
-
-async function historyDigest(database: Database): Promise<string> {
-  if (!(await hasRecords(database))) return ''
-  return digest(database, [rows({ table: historyTableName(database), key: 'name, "timestamp"' })])
-}
-
-async function digest({ client }: Database, parts: readonly string[]): Promise<string> {
-  const { rows: found } = await client.query<{ digest: string }>(
+export async function readFingerprint(database: Database, isRecorded?: boolean): Promise<string> {
+  const history = { table: historyTableName(database), key: 'name, "timestamp"' }
+  const hasHistory = isRecorded ?? (await hasRecords(database))
+  const parts = [
+    `current_setting('server_version_num')`,
+    'current_database()',
+    ...[...CATALOGS, ...(hasHistory ? [history] : [])].map(rows),
+  ]
+  const { rows: found } = await database.client.query<{ digest: string }>(
     `select concat_ws(' ', ${parts.join(', ')}) as digest`,
   )
-  return found[0]?.digest ?? ''
+  return [database.schema, found[0]?.digest].join(' ')
 }
 
 /** Rows of a table: those of users' objects, or those for which a condition holds. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { MigrationError } from './errors.ts'
@@ -15,6 +16,18 @@ export async function readFiles(
     paths.map(async (path) => ({ path, text: await readText(join(generatedDir, path)) })),
   )
   return files.flatMap(({ path, text }) => (text === undefined ? [] : [{ path, text }]))
+}
+
+/** The same, undecoded and in one go, which is several times faster; undefined where one can't be read. */
+export function readContents(
+  generatedDir: string,
+  paths: readonly string[],
+): readonly Buffer[] | undefined {
+  try {
+    return paths.map((path) => readFileSync(join(generatedDir, path)))
+  } catch {
+    return undefined
+  }
 }
 
 /**

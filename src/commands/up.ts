@@ -1,10 +1,9 @@
 import { isKnownFresh, type TypesResult } from '../codegen.ts'
 import { type Context, interruptible } from '../context.ts'
-import { type Database, withDatabase } from '../database.ts'
+import { withDatabase } from '../database.ts'
 import { readMigrationFolder } from '../files.ts'
 import { readFingerprint } from '../fingerprint.ts'
 import { readHistory } from '../history.ts'
-import type { History } from '../migration.ts'
 import type { MigrationRun } from '../migrator.ts'
 import type { CompletedMigration } from '../run-migration.ts'
 import type { Clearance } from './clearance.ts'
@@ -37,9 +36,12 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
   const { config, report } = context
   return withDatabase(config, report, { createIfMissing: true }, async (database) => {
     const location = typesLocation(context)
-    // Asked first: the server works on the fingerprint while the files are read.
-    const [{ fingerprint, history }, folder] = await Promise.all([
-      readDatabaseState(database, options.isCodegenWanted),
+    const history = await readHistory(database)
+    // The server works on the fingerprint while the files are read.
+    const [fingerprint, folder] = await Promise.all([
+      options.isCodegenWanted
+        ? readFingerprint(database, history.applied.length > 0 || undefined)
+        : undefined,
       readMigrationFolder(config.migrationsDir),
     ])
     const { decidePending, applyPending, runFailure, writeTypesAfter } = await import('./apply.ts')
@@ -75,11 +77,3 @@ const POINTLESS_REASON = {
   type: 'warning',
   message: '--accept-dangerous has no effect: nothing is refused where DB_ENV is not production',
 } as const
-
-async function readDatabaseState(
-  database: Database,
-  isFingerprintWanted: boolean,
-): Promise<{ fingerprint: string | undefined; history: History }> {
-  const fingerprint = isFingerprintWanted ? await readFingerprint(database) : undefined
-  return { fingerprint, history: await readHistory(database) }
-}
