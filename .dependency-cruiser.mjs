@@ -32,7 +32,11 @@ const LAYERS = [
   },
   { name: 'commands', files: 'commands/[^/]+', siblings: true },
   { name: 'library', files: 'index' },
-  { name: 'interface', files: 'cli command-table help main progress render[^/]* start', siblings: true },
+  {
+    name: 'interface',
+    files: 'cli command-table help main progress render[^/]* start',
+    siblings: true,
+  },
 ]
 
 const filesOf = (layers) => {

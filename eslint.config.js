@@ -2,7 +2,8 @@ import js from '@eslint/js'
 import { defineConfig, globalIgnores } from 'eslint/config'
 import tseslint from 'typescript-eslint'
 
-const PROCESS = 'process is touched only in start.ts, main.ts and cli.ts: take what you need as a parameter.'
+const PROCESS =
+  'process is touched only in start.ts, main.ts and cli.ts: take what you need as a parameter.'
 const MIGRATOR = "migrator.ts is the only user of Kysely's Migrator."
 
 /** Where src/ may touch the process, and who may use the Migrator; a later entry replaces an earlier one. */

@@ -38,7 +38,7 @@ describe('codegen', () => {
 Wrote generated/schema.md
   + visits.hospital_id: string | null
   ~ visits.id: number -> string  ! breaks readers
-  + visits.odd name: string[] | null
+  + visits.odd name: ArrayColumn<string> | null
   - visits.room: string | null  ! breaks readers
 `)
     expect(await readdir(join(project.root, 'generated'))).to.have.members(['db.ts', 'schema.md'])
