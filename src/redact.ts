@@ -37,7 +37,7 @@ export function withoutRowValues(
 function withoutValues(message: string): string {
   return message
     .replace(/".*"/s, '"…"')
-    .replace(/: (?!"…"$).*$/s, ': …')
+    .replace(/: (?!"\u2026"$).*$/s, ': …')
     .replace(/0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*/gi, '…')
 }
 

@@ -194,7 +194,7 @@ function isInterface(node: StatementNode): node is InterfaceExport {
   return node.type === 'ExportStatement' && node.argument.type === 'InterfaceDeclaration'
 }
 
-/** Interfaces of tables whose name the file uses otherwise are called `DateTable` and the like. */
+/** Interfaces of tables, and enums, whose name the file uses otherwise are called `DateTable` and the like. */
 function withoutReserved(nodes: readonly StatementNode[]): readonly StatementNode[] {
   const taken = new Set(nodes.map(nameOf))
   const renamed = new Map(
@@ -204,19 +204,46 @@ function withoutReserved(nodes: readonly StatementNode[]): readonly StatementNod
       return [name, new IdentifierNode(free)]
     }),
   )
+  const enums = new Map([...renamed].filter(([name]) => nodes.some((node) => isAlias(node, name))))
   return nodes.map((node, index) => {
+    const enumName = enums.get(nameOf(node))
+    if (enumName !== undefined && isAlias(node, nameOf(node))) {
+      return new ExportStatementNode(new AliasDeclarationNode(enumName.name, node.argument.body))
+    }
     if (!isInterface(node)) return node
     const { id, body } = node.argument
     const isTable = index < nodes.length - 1
-    const properties = body.properties.map((property) => {
-      const name = renamed.get(symbolOf(property))
-      return isTable || name === undefined ? property : new PropertyNode(property.key, name)
+    const properties = body.properties.map(({ key, value, comment }) => {
+      const name = isTable ? undefined : renamed.get(value.type === 'Identifier' ? value.name : '')
+      return new PropertyNode(key, name ?? renameIn(value, enums), comment)
     })
     const name = isTable ? (renamed.get(id.name) ?? id) : id
     return new ExportStatementNode(
       new InterfaceDeclarationNode(name, new ObjectExpressionNode(properties)),
     )
   })
+}
+
+function isAlias(
+  node: StatementNode,
+  name: string,
+): node is ExportStatementNode<AliasDeclarationNode> {
+  return (
+    node.type === 'ExportStatement' &&
+    node.argument.type === 'AliasDeclaration' &&
+    nameOf(node) === name
+  )
+}
+
+function renameIn(
+  type: ExpressionNode,
+  names: ReadonlyMap<string, IdentifierNode>,
+): ExpressionNode {
+  if (type.type === 'Identifier') return names.get(type.name) ?? type
+  const rename = (part: ExpressionNode): ExpressionNode => renameIn(part, names)
+  if (type.type === 'UnionExpression') return new UnionExpressionNode(type.args.map(rename))
+  if (type.type !== 'GenericExpression') return type
+  return new GenericExpressionNode(type.name, type.args.map(rename))
 }
 
 function symbolOf({ value }: PropertyNode): string {

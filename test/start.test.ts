@@ -11,15 +11,14 @@ import { BARE_ENVIRONMENT, REPOSITORY } from './support/program.ts'
 describe('the start of the program', () => {
   let folder: string
   const file = (name: string): string => join(folder, name)
-  const version = async (...flags: readonly string[]): Promise<string> => {
-    const args = [...flags, file('main.cjs'), '--version']
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, args, {
-      env: BARE_ENVIRONMENT,
-    })
+  const run = async (args: readonly string[], node = process.execPath): Promise<string> => {
+    const { stdout, stderr } = await promisify(execFile)(node, [...args], { env: BARE_ENVIRONMENT })
     expect(stderr).to.equal('')
     return stdout.trim()
   }
-  const inode = async (): Promise<number> => (await stat(file('program.compiled'))).ino
+  const version = (...flags: readonly string[]): Promise<string> =>
+    run([...flags, file('main.cjs'), '--version'])
+  const writtenAt = async (): Promise<number> => (await stat(file('program.compiled'))).mtimeMs
 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'start-test-'))
@@ -31,15 +30,26 @@ describe('the start of the program', () => {
 
   it('keeps what was compiled, and takes it the next time', async () => {
     expect(await version()).to.equal(packageJson.version)
-    const first = await inode()
+    const first = await writtenAt()
     expect(await version()).to.equal(packageJson.version)
-    expect(await inode()).to.equal(first)
+    expect(await writtenAt()).to.equal(first)
     expect(await readdir(folder)).to.have.members(['main.cjs', 'program.cjs', 'program.compiled'])
+  })
+
+  it('adds what a further command compiles, once, where it succeeds', async () => {
+    await version()
+    const { size } = await stat(file('program.compiled'))
+    const help = [file('main.cjs'), 'help', 'up']
+    await run(help)
+    expect((await stat(file('program.compiled'))).size).to.be.greaterThan(size)
+    const second = await writtenAt()
+    await run(help)
+    await run([file('main.cjs'), 'nonsense']).catch(() => undefined)
+    expect(await writtenAt()).to.equal(second)
   })
 
   it('never runs another program than the one that is there', async () => {
     await version()
-    const before = await inode()
     const program = await readFile(file('program.cjs'), 'utf8')
     const other = packageJson.version.replace(/^./, '9')
     await writeFile(
@@ -47,22 +57,37 @@ describe('the start of the program', () => {
       program.replaceAll(`"${packageJson.version}"`, `"${other}"`),
     )
     expect(await version()).to.equal(other)
-    expect(await inode()).to.not.equal(before)
+    expect(await version()).to.equal(other)
+  })
+
+  it('reads it as what it is, UTF-8', async () => {
+    await writeFile(file('program.cjs'), `console.log(/^…é$/.test('\\u2026\\u00e9'))`)
+    expect(await version()).to.equal('true')
   })
 
   it('makes it anew where it is damaged, cut short, or of a Node with other flags', async () => {
     await version()
     const whole = await readFile(file('program.compiled'))
     const damaged = Buffer.from(whole)
-    damaged.fill(0xff, damaged.length / 2)
+    damaged.fill(0xff, Math.floor(damaged.length / 2))
     for (const bytes of [damaged, whole.subarray(0, 1000), Buffer.alloc(0)]) {
       await writeFile(file('program.compiled'), bytes)
       expect(await version()).to.equal(packageJson.version)
       expect((await readFile(file('program.compiled'))).length).to.be.greaterThan(1000)
     }
-    const before = await inode()
+    const before = await readFile(file('program.compiled'))
     expect(await version('--no-opt')).to.equal(packageJson.version)
-    expect(await inode()).to.not.equal(before)
+    expect((await readFile(file('program.compiled'))).equals(before)).to.be.false
+  })
+
+  it('takes nothing of another Node, though V8 would', async () => {
+    await version()
+    const before = await readFile(file('program.compiled'), 'latin1')
+    const node = file('node')
+    await copyFile(process.execPath, node)
+    await run([file('main.cjs'), '--version'], node)
+    const after = await readFile(file('program.compiled'), 'latin1')
+    expect(after.split(' ')[0]).to.not.equal(before.split(' ')[0])
   })
 
   it('does without where it can’t be kept', async () => {

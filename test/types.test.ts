@@ -282,6 +282,8 @@ const SCHEMA = [
   ...['selectable', 'buffer', 'd_b', 'generated_always'].map(
     (name) => `create table ${name} (id integer not null)`,
   ),
+  `create type postgres_array as enum ('a')`,
+  `create table enums (plain postgres_array not null, given postgres_array default 'a')`,
   `create table visit_notes (id integer)`,
   `create table "visitNotes" (name text)`,
   `create table "VisitNotes" (flag boolean)`,
@@ -396,6 +398,7 @@ type Names = Expect<Equal<
 type Taken = Expect<Equal<
   Selectable<DB['selectable' | 'buffer' | 'd_b' | 'generated_always']>, { id: number }
 >>
+type Enums = Expect<Equal<Selectable<DB['enums']>, { plain: 'a'; given: 'a' | null }>>
 type Alike = Expect<Equal<
   [Selectable<DB['visit_notes']>, Selectable<DB['visitNotes']>, Selectable<DB['VisitNotes']>],
   [{ id: number | null }, { name: string | null }, { flag: boolean | null }]

@@ -63,9 +63,10 @@ export async function up(context: Context, options: UpOptions): Promise<UpResult
       const run = isNothingToDo ? undefined : await apply()
       const applied = run?.completed ?? []
 
+      // Where another runner was waited for, the fingerprint is of before.
       const isFresh =
         fingerprint === undefined ||
-        (applied.length === 0 && (await isKnownFresh(location, fingerprint)))
+        (run === undefined && (await isKnownFresh(location, fingerprint)))
       const types = isFresh ? undefined : await writeTypesAfter(run, 'up', database, location)
       if (run?.failure !== undefined) throw runFailure(run, 'up')
       return { database: database.name, applied, types }

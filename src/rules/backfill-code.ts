@@ -1,5 +1,6 @@
 import { tokens } from '../sql-text.ts'
 import { expression, path } from './builder-code.ts'
+import { identifier } from './identifier.ts'
 import { BACKFILL, BODY_LINE, indent, sqlTemplate, stringLiteral } from './kysely-code.ts'
 import type { TableName } from './scene.ts'
 
@@ -49,7 +50,8 @@ function property(column: string, value: string): string {
 
 function condition(where: string): string {
   const [, column, not = ''] = /^([a-z_][a-z\d_]*) is( not)? null$/.exec(where) ?? []
-  if (column !== undefined) return `${stringLiteral(column)}, 'is${not}', null`
+  if (column !== undefined && identifier(column) === column)
+    return `${stringLiteral(column)}, 'is${not}', null`
   const sql = sqlTemplate(onOneLine(where), '    .where(<boolean>),'.length)
   return sql.replace('sql', 'sql<boolean>')
 }

@@ -24,7 +24,8 @@ export function readChange(
 ): WrittenChange | undefined {
   const update = as(node, 'UpdateStmt')
   const change = update ?? as(node, 'DeleteStmt')
-  if (change === undefined) return undefined
+  // No code says ONLY.
+  if (change?.relation?.inh !== true) return undefined
   // A change in WITH is made each time that the statement runs.
   if (['InsertStmt', 'UpdateStmt', 'DeleteStmt'].some((kind) => holds(change.withClause, kind))) {
     return undefined
@@ -32,7 +33,7 @@ export function readChange(
   const verb = update === undefined ? 'delete' : 'update'
   const start = startOf(sql, verb)
   const sections = sectionsOf(withoutQuotes(sql.slice(start)), verb)
-  const alias = change.relation?.alias?.aliasname
+  const alias = change.relation.alias?.aliasname
   return {
     before: change.withClause === undefined ? '' : withoutQuotes(sql.slice(0, start).trim()),
     target: `${tableIdentifier(table)}${alias === undefined ? '' : ` as ${identifier(alias)}`}`,

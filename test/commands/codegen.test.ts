@@ -3,7 +3,13 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { expect } from 'chai'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { createTestProject, tableMigration, type TestProject } from '../support/project.ts'
+import {
+  createTestProject,
+  migrationSource,
+  tableMigration,
+  type TestProject,
+} from '../support/project.ts'
+import { until } from '../support/until.ts'
 
 describe('codegen', () => {
   let project: TestProject
@@ -55,6 +61,35 @@ Wrote generated/schema.md
     await run('up')
     const { mtimeMs, ino } = await stat(file)
     expect({ mtimeMs, ino }).to.deep.equal({ mtimeMs: before.mtimeMs, ino: before.ino })
+  })
+
+  it('makes right, after waiting for another runner, what that one changed', async () => {
+    await run('up')
+    const slow = migrationSource(
+      'await sql`create table slow (id integer primary key)`.execute(db)\nawait sql`select pg_sleep(1)`.execute(db)',
+      "await db.schema.dropTable('slow').execute()",
+    )
+    const other = await createTestProject({
+      'migrations/001_patients.ts': tableMigration('patients'),
+      'migrations/002_slow.ts': slow,
+    })
+    try {
+      await project.write('migrations/002_slow.ts', slow)
+      const first = other.run(['up'], { DATABASE_URL: database.url })
+      await until('the other runner at work', async () => {
+        const [row] = await database.query(
+          `select from pg_stat_activity where datname = current_database() and query like '%pg_sleep(1)'`,
+        )
+        return row !== undefined
+      })
+      const second = await run('up')
+      expect((await first).exitCode).to.equal(0)
+      expect(second.stderr).to.include('Waiting for')
+      expect(second.stdout).to.match(/^Nothing to apply[^]*\+ slow /)
+      expect(await project.read('generated/db.ts')).to.include('slow: Slow')
+    } finally {
+      await other.dispose()
+    }
   })
 
   it('makes right what someone edited by hand, also in up with nothing to apply', async () => {
