@@ -629,6 +629,11 @@ describe('findDangers', () => {
       'update visits set id = gen_random_uuid()',
     ],
     [
+      'a primary key that is renamed',
+      'update visits set id = id',
+      'alter table visits rename column id to visit_id',
+    ],
+    [
       'NULL filled in a table without a primary key',
       'where address is null limit',
       'update contacts set address = now()::text where address is null',

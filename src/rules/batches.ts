@@ -32,7 +32,7 @@ export function someRows(table: string, where: string | undefined): string {
 }
 
 /**
- * Changes rows that are there: by their primary key where the table has one, else some at a time, until
+ * Changes rows that are there: by their primary key where the table has one and it stays, else some at a time, until
  * none is left.
  */
 export function fillInBatches(
@@ -42,12 +42,13 @@ export function fillInBatches(
   where: string,
   note?: string,
 ): MigrationCode {
+  const key = primaryKeyOf(scene, table)
   const name = tableIdentifier(table)
   return {
     config: NO_TRANSACTION,
     up: [
       ...(note === undefined ? [] : [comment(note)]),
-      primaryKeyOf(scene, table) === undefined
+      key === undefined || key.includes(set.column)
         ? runInBatches(
             `update ${name} set ${identifier(set.column)} = ${set.value}\n${someRows(name, where)}`,
           )
