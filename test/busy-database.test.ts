@@ -68,7 +68,7 @@ describe('a busy database', () => {
     const blocker = await blockVisits()
     const running = up('--lock-timeout', '0.6')
     await database.until(WAITING)
-    await sleep(1200)
+    await database.until(`select where not exists (${WAITING})`)
     await blocker.query('commit')
     const { exitCode, stderr } = await running
     expect(exitCode, stderr).to.equal(0)
@@ -158,10 +158,9 @@ $`,
     const blocker = await blockVisits()
     const running = up('--lock-timeout', '0.5')
     await database.until(WAITING)
-    const startedAt = performance.now()
     const reader = await connect()
+    // Answered while the migration’s way is still blocked.
     await reader.query('select count(*) from visits')
-    expect(performance.now() - startedAt).to.be.below(1500)
     await blocker.query('commit')
     expect((await running).exitCode).to.equal(0)
   })
@@ -212,7 +211,7 @@ $`,
       const blocker = await blockVisits()
       const running = up('--lock-timeout', '0.3')
       await database.until(WAITING)
-      await sleep(700)
+      await database.until(`select where not exists (${WAITING})`)
       await blocker.query('commit')
       const { exitCode, stderr } = await running
       expect(exitCode, stderr).to.equal(0)

@@ -134,10 +134,8 @@ describe('embedded server', function () {
     it('joins a running server without a word', async () => {
       const server = await startAgain()
       events = []
-      const startedAt = performance.now()
       expect(await start()).to.deep.equal(server)
       expect(await runningServer(root)).to.deep.equal(server)
-      expect(performance.now() - startedAt).to.be.lessThan(100)
       expect(events).to.deep.equal([])
     })
 

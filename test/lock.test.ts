@@ -258,7 +258,7 @@ describe('one runner at a time', () => {
       '002_b',
       migrationSource(
         `await sql\`create table b (id integer)\`.execute(db)
-         await sql\`select pg_sleep(case when current_setting('application_name') = 'federation-migrate 002_b' and not exists (select from killed) then 60 else 0 end)\`.execute(db)`,
+         await sql\`select pg_sleep(case when current_setting('application_name') = 'federation-migrate 002_b' and not exists (select from killed) then 600 else 0 end)\`.execute(db)`,
       ),
     )
     await database.query('create table killed ()')
@@ -267,12 +267,10 @@ describe('one runner at a time', () => {
     runner.signal('SIGKILL')
     await runner.ended
     await database.query('insert into killed default values')
-    const startedAt = performance.now()
+    // The server notices that its client is gone, and does not sleep to the end.
     const { exitCode, stderr, stdout } = await spawnUp()
     expect(exitCode, stderr).to.equal(0)
     expect(stdout).to.contain('Applied 1 migration ')
     expect(await applied()).to.eql(['001_a', '002_b'])
-    // The server noticed that its client is gone, and did not sleep to the end of the minute.
-    expect(performance.now() - startedAt).to.be.below(10_000)
   })
 })

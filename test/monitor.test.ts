@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'chai'
 import pg from 'pg'
 import type { Database } from '../src/database.ts'
 import type { ProgressEvent } from '../src/events.ts'
 import { createMonitor, type Monitor } from '../src/monitor.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
+import { until } from './support/until.ts'
 
 describe('createMonitor', () => {
   let testDatabase: TestDatabase
@@ -119,7 +119,7 @@ describe('createMonitor', () => {
     await holder.query('begin; lock table visits')
     const monitor = createMonitor({ ...database, connectAtOnce }, report)
     const [, waited] = await Promise.all([
-      sleep(2000).then(() => holder.query('commit')),
+      until('a blocker named', () => activities.length > 0).then(() => holder.query('commit')),
       watch(monitor, 'alter table visits add column id integer'),
     ])
     expect(waited).to.be.undefined

@@ -182,17 +182,21 @@ export async function createBroken(db: Kysely<any>): Promise<void> {
       await write(
         '002_b',
         migrationSource(
-          `await ${send('create table b as select pg_backend_pid() as pid')}
-  await new Promise((resolve) => setTimeout(resolve, 1000))
+          `await ${send('create table b (id integer)')}
+  await new Promise((resolve) => process.once('patients admitted', resolve))
   await ${send('select 1')}`,
         ),
       )
       const running = up()
-      await sleep(500)
-      await database.query(
+      await database.until(
         `select pg_terminate_backend(pid) from pg_stat_activity
-          where datname = current_database() and query like '%create table b as%' and pid <> pg_backend_pid()`,
+          where datname = current_database() and state = 'idle in transaction' and query like 'create table b %'`,
       )
+      await database.until(
+        `select where not exists (select from pg_stat_activity
+          where datname = current_database() and query like 'create table b %')`,
+      )
+      process.emit('patients admitted' as 'disconnect')
       const { exitCode, stderr } = await running
       expect(exitCode).to.equal(1)
       expect(stderr).to.contain('Error: 002_b failed: the connection was lost\n')
@@ -301,9 +305,14 @@ export async function createBroken(db: Kysely<any>): Promise<void> {
     it('once the next migration runs', async () => {
       await write(
         '002_b',
-        migrationSource(`setTimeout(() => void ${send('create table b (id integer)')}, 50)`),
+        migrationSource(
+          `process.once('patients admitted', () => void ${send('create table b (id integer)')})`,
+        ),
       )
-      await write('003_c', migrationSource(`await ${send('select pg_sleep(0.5)')}`))
+      await write(
+        '003_c',
+        migrationSource(`process.emit('patients admitted')\n  await ${send('select 1')}`),
+      )
       const { exitCode, stderr } = await up()
       expect(exitCode).to.equal(1)
       expect(stderr).to.contain('Error: 002_b sent a query after it had ended\n')
@@ -315,7 +324,9 @@ export async function createBroken(db: Kysely<any>): Promise<void> {
     it('once everything is done', async () => {
       await write(
         '003_c',
-        migrationSource(`setTimeout(() => void ${send('create table c (id integer)')}, 300)`),
+        migrationSource(
+          `process.once('beforeExit', () => void ${send('create table c (id integer)')})`,
+        ),
       )
       const { exitCode, stderr } = await project.spawn(['up', '--no-codegen'], {
         DATABASE_URL: database.url,
