@@ -179,14 +179,15 @@ async function requireKeyedTable(
 /** Rows that move on are done again, those that move back never. */
 function refuseKeyChange(
   { name }: BackfillPlace,
-  { name: table, key }: KeyedTable,
+  { name: table, key, keySources }: KeyedTable,
   update: MigrationUpdate,
 ): void {
-  const column = changedColumns(update).find((changed) => key.includes(changed))
+  const moving = [...key, ...keySources]
+  const column = changedColumns(update).find((changed) => moving.includes(changed))
   if (column === undefined) return
   throw new MigrationError(
     'migration_failed',
-    `${name}: a backfill can’t change ${column}, which is in the primary key of ${table}`,
+    `${name}: a backfill can’t change ${column}: the primary key of ${table} changes with it`,
     { hint: 'It goes through the table by that key: change it in one statement.' },
   )
 }

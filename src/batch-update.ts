@@ -22,12 +22,13 @@ export function tablePath(update: MigrationUpdate): readonly string[] {
 /** The columns that an update sets. */
 export function changedColumns(update: MigrationUpdate): readonly string[] {
   const { updates = [] } = update.toOperationNode()
-  return updates.flatMap(({ column }) => columnName(column) ?? [])
+  return updates.map(({ column }) => columnName(column))
 }
 
-function columnName(node: OperationNode): string | undefined {
+function columnName(node: OperationNode): string {
   if (ReferenceNode.is(node)) return columnName(node.column)
-  return ColumnNode.is(node) ? node.column.name : undefined
+  if (ColumnNode.is(node)) return node.column.name
+  throw new Error('a backfill sets columns by their names, not by raw SQL')
 }
 
 /** An update of the rows after a primary key, or from the first one where that is empty, up to another. */

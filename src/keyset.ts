@@ -7,6 +7,8 @@ export interface KeyedTable {
   readonly name: string
   /** The columns of its primary key, in order; empty where it has none. */
   readonly key: readonly string[]
+  /** The columns that generated columns of its primary key are computed from. */
+  readonly keySources: readonly string[]
 }
 
 /** A stretch of a table: the primary key of its last row, as text, and how many rows it has. */
@@ -21,13 +23,17 @@ export async function findKeyedTable(
   path: readonly string[],
 ): Promise<KeyedTable | undefined> {
   const { rows } = await client.query<KeyedTable>(
-    `select format('%I.%I', n.nspname, c.relname) as name, array(
+    `select format('%I.%I', n.nspname, c.relname) as name, key, array(
+       select u.column_name::text from information_schema.column_column_usage u
+        where (u.table_schema, u.table_name) = (n.nspname, c.relname)
+          and u.dependent_column = any (key)) as "keySources"
+     from pg_class c join pg_namespace n on n.oid = c.relnamespace, lateral (select array(
        select a.attname::text
          from pg_index i, unnest(i.indkey::int2[]) with ordinality k (attnum, position)
          join pg_attribute a on a.attnum = k.attnum
         where i.indrelid = c.oid and i.indisprimary and a.attrelid = c.oid and k.position <= i.indnkeyatts
-        order by k.position) as key
-     from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)`,
+        order by k.position)) as k (key)
+    where c.oid = to_regclass($1)`,
     [quotePath(client, path)],
   )
   return rows[0]

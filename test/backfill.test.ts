@@ -319,6 +319,9 @@ describe('backfill', () => {
 
   it('refuses what it can’t do', async () => {
     await database.query('create table keyless (n integer)')
+    await database.query(
+      'create table wards (floor integer, code integer primary key generated always as (floor * 100) stored)',
+    )
     const fill = (table: string): string =>
       `await backfill(db, '${table}', (update: any) => update.set({ n: 0 }))`
     for (const [body, expected] of [
@@ -326,11 +329,19 @@ describe('backfill', () => {
       [fill('nowhere'), 'there is no table nowhere'],
       [
         count('undefined', '1, id: 0'),
-        'a backfill can’t change id, which is in the primary key of public.visits',
+        'a backfill can’t change id: the primary key of public.visits changes with it',
+      ],
+      [
+        `await backfill(db, 'wards', (update: any) => update.set({ floor: 2 }))`,
+        'a backfill can’t change floor: the primary key of public.wards changes with it',
+      ],
+      [
+        `await backfill(db, 'visits', (update: any) => update.set(sql.ref('id'), 0))`,
+        'a backfill sets columns by their names, not by raw SQL',
       ],
       [
         `await backfill(db, 'visits', (update: any) => update.set('visits.id', 0))`,
-        'a backfill can’t change id, ',
+        'a backfill can’t change id: ',
       ],
       [count('{ batch: 0 }'), 'the options of a backfill are wrong'],
       [count('{ pause: Infinity }'), 'the options of a backfill are wrong'],
