@@ -56,12 +56,13 @@ function condition(where: string): string {
   return sql.replace('sql', 'sql<boolean>')
 }
 
-/** Without the breaks and comments between its words. */
+/** Without the breaks and comments between its words, but for a break that makes one text of two. */
 function onOneLine(sql: string): string {
   let line = ''
   let end = 0
   for (const { text, index } of tokens(sql)) {
-    line += index > end ? ` ${text}` : text
+    const space = line.endsWith("'") && text.startsWith("'") ? '\n' : ' '
+    line += index > end ? `${space}${text}` : text
     end = index + text.length
   }
   return line.trim()

@@ -56,8 +56,9 @@ function migrate(...args: readonly string[]): string {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-  } catch (cause) {
-    throw new MigrationError('database_refused', 'the database could not be migrated', { cause })
+  } catch (error) {
+    // It has said why.
+    process.exit((error as { readonly status: number | null }).status ?? 1)
   }
 }
 

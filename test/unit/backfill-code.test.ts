@@ -36,6 +36,12 @@ describe('backfill', () => {
       'a = $1\n  or b -- never\n',
       "await backfill(db, 'visits', (update) =>\n  update.set({ n: sql`n + 1` }).where(sql<boolean>`a = ${value1} or b`),\n)",
     ],
+    [
+      'a text in two parts, which a line must part',
+      [{ column: 'notes', value: "'see '\n  'ward'" }],
+      undefined,
+      "await backfill(db, 'visits', (update) =>\n  update.set({\n    notes: sql`\n      'see '\n      'ward'\n    `,\n  }),\n)",
+    ],
   ] as const) {
     it(`prints ${what}`, () => {
       expect(backfill(VISITS, set, where)).to.equal(code)
