@@ -239,6 +239,23 @@ describe('backfill', () => {
     expect(await counts()).to.deep.equal({ 1: 2049, 11: 1 })
   })
 
+  it('does a batch again that waited for a session which waited for it', async () => {
+    await write(count())
+    const place = { root: project.root, env: env() }
+    await withLockedRow(550, async (client) => {
+      const runner = startProgram(place, ['up', '--no-codegen', '--lock-timeout', '30'])
+      await database.until(WAITING)
+      // Whoever looks for a deadlock first is the one that gives up: the runner.
+      await client.query(`set deadlock_timeout = '1min'`)
+      await client.query('update visits set n = 10 where id = 549')
+      await client.query('commit')
+      const { exitCode, stderr } = await runner.ended
+      expect(exitCode, stderr).to.equal(0)
+      expect(stderr).to.include('got no lock (try 1 of ')
+    })
+    expect(await counts()).to.deep.equal({ 1: 2049, 11: 1 })
+  })
+
   it('goes on where a runner that was taken for dead came meanwhile', async () => {
     await write(`${count()}\n  throw new Error('not yet')`)
     await fail(up())
