@@ -9,9 +9,9 @@ const LAYERS = [
     files: `
       arguments backoff blocker check-hints check-values checksum config connection-error content-losses
       context duration effect-words frozen-types index-mentions inflection interruption interrupts judgement
-      markdown-text ownership pattern-samples plan redact row-types rules/[^/]+ sample-conditions
+      markdown-text ownership pattern-samples phi plan redact row-types rules/[^/]+ sample-conditions
       sample-values schema-docs/(?!queries|read-)[^/]+ server-progress server-wide services slice-files
-      sql-text state table-state time touched-tables type-diff type-names`,
+      sql-text state table-state time touched-tables type-diff type-names typescript-text`,
     pure: true,
     siblings: true,
   },
@@ -24,7 +24,7 @@ const LAYERS = [
       generated-files generated-folder git held-statement history index-targets keyset kysely-codegen
       leftover-indexes lock lock-retry measure migration-plan
       migration-session migrator monitor no-module own-transaction parse-sql proof proof-with-rows row-search
-      run-migration sample-rows sample-tables schema-docs/queries schema-docs/read-document schema-objects
+      run-migration sample-rows sample-tables schema-docs/queries schema-docs/read-document schema-metadata schema-objects
       scratch scratch-marks scratch-run sent-statements services-file session-settings source-location squawk
       statement-preview statement-scope table-look table-sizes touch-warning types-generator types-serializer
       view-definition without-transaction`,

@@ -8,7 +8,10 @@ import { as } from './rules/scene.ts'
 export interface CatalogFacts {
   readonly tableComments: ReadonlyMap<string, string>
   readonly columnComments: ReadonlyMap<string, string>
-  /** Generated columns, and identity columns that are GENERATED ALWAYS: the server refuses a value for them. */
+  /**
+   * Generated columns, identity columns that are GENERATED ALWAYS, and those of views that can’t be updated: the
+   * server refuses a value for them.
+   */
   readonly unwritableColumns: ReadonlySet<string>
   readonly columnLimits: ReadonlyMap<string, ColumnLimit>
   /** Columns whose arrays have no NULL among their elements, nor more than one dimension: a CHECK says so. */
@@ -40,7 +43,11 @@ export async function readCatalogFacts(db: MigrationDatabase): Promise<CatalogFa
       from pg_attribute a
       join pg_class c on c.oid = a.attrelid
       join pg_namespace n on n.oid = c.relnamespace
-     where (a.attgenerated <> '' or a.attidentity = 'a') and not a.attisdropped`.execute(db)
+     where not a.attisdropped and a.attnum > 0
+       and (a.attgenerated <> '' or a.attidentity = 'a'
+            or c.relkind in ('v', 'm') and not pg_column_is_updatable(c.oid, a.attnum, true))`.execute(
+    db,
+  )
   const views = await sql<{ name: string }>`
     select n.nspname || '.' || c.relname as name
       from pg_class c join pg_namespace n on n.oid = c.relnamespace

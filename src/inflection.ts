@@ -50,7 +50,7 @@ export function singular(name: string): string {
     if (endsWithWord(name, plural)) return replaceEnd(name, plural, one)
   }
   const rule = RULES.find(([pattern]) => pattern.test(name))
-  return rule === undefined ? name : name.replace(rule[0], rule[1])
+  return rule === undefined ? name : name.replace(rule[0], rule[1]) || name
 }
 
 /** The plural of an English noun, or of the last word of a name; what looks like a plural stays. */

@@ -58,7 +58,9 @@ ${list}] as const;
 function phiConstant(tables: readonly NamedTable[]): string {
   const lists = tables.map(({ key, phiColumns }) => {
     const columns = phiColumns.map((column) => `    ${JSON.stringify(column)},\n`).join('')
-    return `  ${JSON.stringify(key)}: [${columns === '' ? '' : `\n${columns}  `}],\n`
+    // Written otherwise, it would be the object's prototype.
+    const property = key === '__proto__' ? '["__proto__"]' : JSON.stringify(key)
+    return `  ${property}: [${columns === '' ? '' : `\n${columns}  `}],\n`
   })
   const body = lists.length === 0 ? '{}' : `{\n${lists.join('')}}`
   return `/** The columns of each table that hold protected health information: their comment begins with [PHI]. */

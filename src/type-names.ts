@@ -26,10 +26,12 @@ export interface TypeNames {
 }
 
 /** What a generated file means when it names these. */
-export const RESERVED =
-  'ArrayColumn Buffer ColumnType DB Date Exclude GeneratedAlways Insertable PHI_COLUMNS PostgresArray Selectable Updateable'.split(
-    ' ',
-  )
+export const RESERVED: readonly string[] = `
+  ArrayColumn ArrayType ArrayTypeImpl Buffer Circle CircleColumn ColumnType DB Date Exclude Generated GeneratedAlways
+  IPostgresInterval Insertable Int8 Interval JSONColumnType Json JsonArray JsonObject JsonPrimitive JsonValue Numeric
+  PHI_COLUMNS Point PointColumn PostgresArray Selectable Timestamp Updateable`
+  .trim()
+  .split(/\s+/)
 
 /** Names that differ from each other and from those that are `taken` already. */
 export function createTypeNames(taken: Iterable<string>): TypeNames {
@@ -61,7 +63,10 @@ export function createTypeNames(taken: Iterable<string>): TypeNames {
       const words = wordsOf(column)
       return claim(singular(interfaceName), (base) => ({
         type: `${base}${words.map(capitalized).join('')}`,
-        constant: [...wordsOf(base), ...wordsOf(plural(words.join('_')))].join('_').toUpperCase(),
+        constant: [...wordsOf(base), ...wordsOf(plural(words.join('_')))]
+          .join('_')
+          .toUpperCase()
+          .replace(/^(?=\d)/, '_'),
       }))
     },
   }

@@ -21,12 +21,10 @@ import type { CatalogFacts } from './catalog-facts.ts'
 import type { CheckValue } from './check-values.ts'
 import type { OwnableTable } from './ownership.ts'
 import { type LimitedColumn, type NamedTable, rowTypesText } from './row-types.ts'
-import { createTypeNames, RESERVED } from './type-names.ts'
-
-/** A text that does not end the comment that it is written into. */
-export function commentText(text: string): string {
-  return text.replaceAll('*/', '*\\/')
-}
+import { isPhi } from './phi.ts'
+import type { TypedTable } from './schema-metadata.ts'
+import { createTypeNames } from './type-names.ts'
+import { byCodePoint, commentText } from './typescript-text.ts'
 
 /** The type of a column that the server alone writes; replaces kysely-codegen's `Generated`. */
 const GENERATED_ALWAYS = new ExportStatementNode(
@@ -69,17 +67,20 @@ export class FederationSerializer extends TypeScriptSerializer {
   /** What was serialized. */
   tables: readonly OwnableTable[] = []
   readonly #facts: CatalogFacts
-  readonly #defaultSchema: string
+  readonly #tables: ReadonlyMap<string, TypedTable>
+  readonly #nameByKey: ReadonlyMap<string, string>
   #commentBySymbol: ReadonlyMap<string, string> = new Map()
 
-  constructor(facts: CatalogFacts, defaultSchema: string) {
+  /** `tables` are those that it is given, by the names that kysely-codegen has for them. */
+  constructor(facts: CatalogFacts, tables: ReadonlyMap<string, TypedTable>) {
     super()
     this.#facts = facts
-    this.#defaultSchema = defaultSchema
+    this.#tables = tables
+    this.#nameByKey = new Map([...tables.values()].map(({ key, name }) => [key, name]))
   }
 
   override serializeStatements(statementNodes: StatementNode[]): string {
-    const nodes = withoutReserved(statementNodes)
+    const nodes = statementNodes.map((node) => (isDatabase(node) ? this.#rename(node) : node))
     const tables = this.#nameTables(nodes)
     this.tables = this.#ownable(tables)
     this.#commentBySymbol = new Map([
@@ -119,7 +120,7 @@ export class FederationSerializer extends TypeScriptSerializer {
   /** In order of key. Names of rows go first: the values of a column can be called otherwise. */
   #nameTables(nodes: readonly StatementNode[]): readonly NamedTable[] {
     const interfaces = nodes.filter(isInterface).map(({ argument }) => argument)
-    const keys = interfaces.find(({ id }) => id.name === 'DB')?.body.properties ?? []
+    const keys = nodes.find(isDatabase)?.argument.body.properties ?? []
     const columnsOf = new Map(interfaces.map(({ id, body }) => [id.name, body.properties]))
     const names = createTypeNames(nodes.map(nameOf))
     const named = [...keys]
@@ -135,7 +136,7 @@ export class FederationSerializer extends TypeScriptSerializer {
         ...table,
         isView: this.#facts.views.has(name),
         phiColumns: columns.filter((column) =>
-          this.#facts.columnComments.get(`${name}.${column}`)?.startsWith(PHI_MARK),
+          isPhi(this.#facts.columnComments.get(`${name}.${column}`)),
         ),
         limitedColumns: columns.flatMap((column) => {
           const values = this.#facts.columnLimits.get(`${name}.${column}`)?.written
@@ -183,8 +184,19 @@ export class FederationSerializer extends TypeScriptSerializer {
     )
   }
 
-  #qualified(table: string): string {
-    return table.includes('.') ? table : `${this.#defaultSchema}.${table}`
+  /** `DB` with the tables’ own names. */
+  #rename({ argument }: InterfaceExport): InterfaceExport {
+    const properties = argument.body.properties.map(
+      ({ key, value, comment }) =>
+        new PropertyNode(this.#tables.get(key)?.key ?? key, value, comment),
+    )
+    return new ExportStatementNode(
+      new InterfaceDeclarationNode(argument.id, new ObjectExpressionNode(properties)),
+    )
+  }
+
+  #qualified(key: string): string {
+    return this.#nameByKey.get(key) ?? key
   }
 }
 
@@ -194,64 +206,14 @@ function isInterface(node: StatementNode): node is InterfaceExport {
   return node.type === 'ExportStatement' && node.argument.type === 'InterfaceDeclaration'
 }
 
-/** Interfaces of tables, and enums, whose name the file uses otherwise are called `DateTable` and the like. */
-function withoutReserved(nodes: readonly StatementNode[]): readonly StatementNode[] {
-  const taken = new Set(nodes.map(nameOf))
-  const renamed = new Map(
-    RESERVED.map((name): [string, IdentifierNode] => {
-      let free = `${name}Table`
-      while (taken.has(free)) free += 'Table'
-      return [name, new IdentifierNode(free)]
-    }),
-  )
-  const enums = new Map([...renamed].filter(([name]) => nodes.some((node) => isAlias(node, name))))
-  return nodes.map((node, index) => {
-    const enumName = enums.get(nameOf(node))
-    if (enumName !== undefined && isAlias(node, nameOf(node))) {
-      return new ExportStatementNode(new AliasDeclarationNode(enumName.name, node.argument.body))
-    }
-    if (!isInterface(node)) return node
-    const { id, body } = node.argument
-    const isTable = index < nodes.length - 1
-    const properties = body.properties.map(({ key, value, comment }) => {
-      const name = isTable ? undefined : renamed.get(value.type === 'Identifier' ? value.name : '')
-      return new PropertyNode(key, name ?? renameIn(value, enums), comment)
-    })
-    const name = isTable ? (renamed.get(id.name) ?? id) : id
-    return new ExportStatementNode(
-      new InterfaceDeclarationNode(name, new ObjectExpressionNode(properties)),
-    )
-  })
-}
-
-function isAlias(
-  node: StatementNode,
-  name: string,
-): node is ExportStatementNode<AliasDeclarationNode> {
-  return (
-    node.type === 'ExportStatement' &&
-    node.argument.type === 'AliasDeclaration' &&
-    nameOf(node) === name
-  )
-}
-
-function renameIn(
-  type: ExpressionNode,
-  names: ReadonlyMap<string, IdentifierNode>,
-): ExpressionNode {
-  if (type.type === 'Identifier') return names.get(type.name) ?? type
-  const rename = (part: ExpressionNode): ExpressionNode => renameIn(part, names)
-  if (type.type === 'UnionExpression') return new UnionExpressionNode(type.args.map(rename))
-  if (type.type !== 'GenericExpression') return type
-  return new GenericExpressionNode(type.name, type.args.map(rename))
+/** No table’s interface has that name. */
+function isDatabase(node: StatementNode): node is InterfaceExport {
+  return isInterface(node) && node.argument.id.name === 'DB'
 }
 
 function symbolOf({ value }: PropertyNode): string {
   return value.type === 'Identifier' ? value.name : ''
 }
-
-/** What leads the comment of a column that holds protected health information. */
-const PHI_MARK = '[PHI]'
 
 function isImport(node: StatementNode): boolean {
   return node.type === 'ImportStatement'
@@ -353,14 +315,9 @@ function generatedAlways(type: ExpressionNode): ExpressionNode {
 /** Enums and other definitions, then tables, then `DB`. */
 function rank(node: StatementNode): number {
   if (!isInterface(node)) return 1
-  return node.argument.id.name === 'DB' ? 3 : 2
+  return isDatabase(node) ? 3 : 2
 }
 
 function nameOf(node: StatementNode): string {
   return node.type === 'ImportStatement' ? node.moduleName : node.argument.id.name
-}
-
-/** Not by locale: the order of letters differs from one machine's language to another's. */
-function byCodePoint(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
 }

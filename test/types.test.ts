@@ -287,7 +287,8 @@ const SCHEMA = [
   `create table visit_notes (id integer)`,
   `create table "visitNotes" (name text)`,
   `create table "VisitNotes" (flag boolean)`,
-  `create table zebra (z text, t text, "ä" text, s text, "Z" text)`,
+  `create type visit_state as enum ('cancelled', 'checked_in', 'confirmed', 'discharged', 'home', 'icu')`,
+  `create table zebra (state visit_state, z text, t text, "ä" text, s text, "Z" text)`,
   `create table tiger (id integer)`,
   `create table sugar (id integer)`,
   `create table parts (at date not null) partition by range (at)`,
@@ -497,6 +498,7 @@ export async function write(db: Kysely<DB>): Promise<void> {
     const types = await generate()
     for (const env of [
       { LC_ALL: 'et_EE.UTF-8' },
+      { LC_ALL: 'cs_CZ.UTF-8' },
       { LC_ALL: 'sv_SE.UTF-8', LANG: 'sv_SE.UTF-8' },
       { LC_ALL: 'tr_TR.UTF-8', TZ: 'Pacific/Apia' },
       { LC_ALL: 'C' },
@@ -518,6 +520,135 @@ export async function write(db: Kysely<DB>): Promise<void> {
     ])
     await project.remove('generated')
     expect(await generate()).to.equal(types)
+  })
+
+  it('tell apart what is called alike, and what only looks like it', async () => {
+    await createSchema([
+      'create schema app',
+      ...[
+        'point as (lat numeric)',
+        '"interval" as (days integer)',
+        'money as (amount numeric)',
+      ].map((type) => `create type app.${type}`),
+      'create table address (id integer, street text)',
+      'create view streets as select street from address',
+      `create table own (home address, read streets, place app.point, places app.point[], span app."interval",
+         paid app.money, ranges numrange[], procedures regproc[])`,
+      `create type "Mood" as enum ('A', 'B')`,
+      `create type mood as enum ('x', 'y')`,
+      `create type rank as enum ('z')`,
+      `create type app.rank as enum ('p', 'q')`,
+      'create domain app.ranked as public.rank',
+      `create type array_type as enum ('w')`,
+      `create type "numeric" as enum ('n')`,
+      `create table moods (a "Mood", b mood, c app.ranked, d app.rank, e array_type, f public."numeric", g numeric,
+         h timestamptz[] not null check (array_position(h, null) is null))`,
+      ...['Json', 'Interval', 'Point', 'constructor', 'toString', '__proto__', 's', '🩺'].map(
+        (table) =>
+          `create table "${table}" (id integer primary key, span interval, at point, doc jsonb)`,
+      ),
+      `create table "835_claims" (id integer, status text check (status in ('paid', 'denied')))`,
+      'create domain email as text not null',
+      `create domain code as text default 'none'`,
+      'create table contacts (id integer primary key, email email, code code)',
+      `create view contact_emails as select id, email, upper(email) as loud from contacts`,
+      'create table people (id integer primary key, ssn text)',
+      'create table staff (badge text) inherits (people)',
+      'create foreign data wrapper wrapper',
+      'create server server foreign data wrapper wrapper',
+      'create foreign table remote_labs (id integer not null, ssn text) server server',
+      'create schema audit',
+      'create table audit.log (id integer primary key, secret text)',
+      'create table "audit.log" (id integer primary key)',
+      'create table "lab.results" (id integer generated always as identity primary key, ssn text)',
+      `comment on column "lab.results".ssn is '[PHI] a number'`,
+      `comment on column staff.ssn is E'\\n  [PHI] a number'`,
+      `comment on column remote_labs.ssn is ' [PHI] a number'`,
+    ])
+    await generate()
+    await project.write(
+      'check.ts',
+      `import type { Insertable, Kysely, Selectable } from 'kysely'
+import type { _835_CLAIM_STATUSES, DB, PHI_COLUMNS, PostgresArray } from './generated/db.ts'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Expect<T extends true> = T
+type Own = Expect<Equal<Selectable<DB['own']>, {
+  home: string | null; read: string | null; place: string | null; places: string | null; span: string | null
+  paid: string | null; ranges: PostgresArray<string> | null; procedures: PostgresArray<string> | null
+}>>
+type Moods = Expect<Equal<Selectable<DB['moods']>, {
+  a: 'A' | 'B' | null; b: 'x' | 'y' | null; c: 'z' | null; d: 'p' | 'q' | null; e: 'w' | null; f: 'n' | null
+  g: string | null; h: Date[]
+}>>
+type Ids = Expect<Equal<
+  Selectable<DB['Json' | 'Interval' | 'Point' | 'constructor' | 'toString' | '__proto__' | 's' | '🩺']>['id'], number
+>>
+type Statuses = Expect<Equal<typeof _835_CLAIM_STATUSES, readonly ['paid', 'denied']>>
+type Contact = Expect<Equal<Selectable<DB['contacts']>, { id: number; email: string; code: string | null }>>
+type NewContact = Expect<Equal<Pick<Insertable<DB['contacts']>, 'id' | 'email' | 'code'>, { id: number; email: string; code?: string | null }>>
+type Emails = Expect<Equal<keyof Insertable<DB['contact_emails']>, 'id' | 'email'>>
+type Streets = Expect<Equal<keyof Insertable<DB['streets']>, 'street'>>
+type Staff = Expect<Equal<Selectable<DB['staff']>, { id: number; ssn: string | null; badge: string | null }>>
+type Labs = Expect<Equal<Selectable<DB['remote_labs']>, { id: number; ssn: string | null }>>
+type Log = Expect<Equal<Selectable<DB['audit.log']>, { id: number; secret: string | null }>>
+type Results = Expect<Equal<keyof Insertable<DB['lab.results']>, 'ssn'>>
+type Phi = Expect<Equal<
+  [(typeof PHI_COLUMNS)['lab.results'], (typeof PHI_COLUMNS)['staff'], (typeof PHI_COLUMNS)['remote_labs']],
+  [readonly ['ssn'], readonly ['ssn'], readonly ['ssn']]
+>>
+
+export async function write(db: Kysely<DB>): Promise<void> {
+  await db.insertInto('Json').values({ id: 1, at: '(1,2)' }).execute()
+  // @ts-expect-error pg would send JSON
+  await db.insertInto('Json').values({ id: 1, at: { x: 1, y: 2 } }).execute()
+}
+`,
+    )
+    expect(await compile(project)).to.equal('')
+    const db = createFederationDb<any>({ connectionString: database.url })
+    try {
+      await sql`insert into own values (row(1, 'a'), row('a'), row(1), array[row(1)::app.point], row(1), row(2),
+        '{"[1,2)"}', '{now}')`.execute(db)
+      expect(await db.selectFrom('own').selectAll().executeTakeFirst()).to.deep.equal({
+        home: '(1,a)',
+        read: '(a)',
+        place: '(1)',
+        places: '{(1)}',
+        span: '(1)',
+        paid: '(2)',
+        ranges: ['[1,2)'],
+        procedures: ['now'],
+      })
+      await db.insertInto('Json').values({ id: 1, at: '(1,2)' }).execute()
+      await db.insertInto('contacts').values({ id: 1, email: 'a' }).execute()
+      await db.updateTable('contact_emails').set({ email: 'b' }).execute()
+      expect(await db.selectFrom('contacts').selectAll().executeTakeFirst()).to.deep.equal({
+        id: 1,
+        email: 'b',
+        code: 'none',
+      })
+    } finally {
+      await db.destroy()
+    }
+  })
+
+  it('let null be read where NOT NULL is not validated', async function () {
+    const [version] = await database.query<{ is18: boolean }>(
+      `select current_setting('server_version_num')::int >= 180000 as "is18"`,
+    )
+    if (version?.is18 !== true) this.skip()
+    await createSchema([
+      'create table visits (id integer primary key, room text)',
+      'insert into visits values (1)',
+      'alter table visits add constraint room_given not null room not valid',
+    ])
+    expect(await generate()).to.include('  room: string | null;\n')
+    await createSchema([
+      'update visits set room = 1',
+      'alter table visits validate constraint room_given',
+    ])
+    expect(await generate()).to.include('  room: string;\n')
   })
 
   it('leave the history out, wherever it is', async () => {

@@ -1,3 +1,5 @@
+import { isPhi, PHI_MARK } from '../phi.ts'
+
 /** What there is to say of a schema, for people: see `schemaDocument`, which reads it. */
 export interface SchemaDocument {
   /** The last migration that is applied; undefined where none is known of. */
@@ -78,13 +80,10 @@ export interface DocumentedIndex extends DocumentedRule {
   readonly isUnique: boolean
 }
 
-/** The comment's mark of protected health information. */
-const PHI = /^\s*\[PHI\]\s*/
-
 /** A column's comment without the mark, and whether it had one. */
 export function readComment(comment: string | null): Pick<DocumentedColumn, 'comment' | 'isPhi'> {
-  const text = (comment ?? '').replace(PHI, '').trim()
-  return { comment: text === '' ? undefined : text, isPhi: PHI.test(comment ?? '') }
+  const text = (comment ?? '').replace(PHI_MARK, '').trim()
+  return { comment: text === '' ? undefined : text, isPhi: isPhi(comment) }
 }
 
 /** `1 table`, `7 tables`. */
