@@ -35,12 +35,14 @@ export async function readSchemaMetadata(
   )
   const enums = nameEnums(columns, defaultSchema)
   const tables = new Map<string, TypedTable>()
+  const keys = new Set<string>()
   const named = groupByTable(columns).flatMap(([first, all]) => {
     const { schema, table, isView } = first
     const prefix = schema === defaultSchema ? '' : `${schema}.`
     const key = `${prefix}${table}`
-    // Kysely takes the dot in a table's name for that of a schema.
-    if ([...tables.values()].some((other) => other.key === key)) return []
+    // Kysely takes the dot in a table's name for that of a schema; such tables come last.
+    if (keys.has(key)) return []
+    keys.add(key)
     const name = freeName(
       table,
       'table',
@@ -83,7 +85,7 @@ async function readColumns(db: MigrationDatabase): Promise<readonly ColumnRow[]>
         from domain d join pg_type t on t.oid = d.base where t.typtype = 'd'
     )
     select n.nspname::text as schema, c.relname::text as "table", c.relkind in ('v', 'm') as "isView",
-           a.attname::text as name, col_description(c.oid, a.attnum) as comment, t.oid::int8::int4 as oid,
+           a.attname::text as name, col_description(c.oid, a.attnum) as comment, t.oid,
            coalesce(e.typname, t.typname)::text as type, tn.nspname::text as "typeSchema",
            e.oid is not null as "isArray",
            case when t.typtype = 'e' then array(
@@ -104,7 +106,7 @@ async function readColumns(db: MigrationDatabase): Promise<readonly ColumnRow[]>
      where c.relkind in ('r', 'p', 'v', 'm', 'f') and not c.relispartition and a.attnum > 0 and not a.attisdropped
        and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and has_schema_privilege(n.oid, 'USAGE')
        and c.relname not in ('kysely_migration', 'kysely_migration_lock')
-     order by n.nspname collate "C", strpos(c.relname, '.'), c.relname collate "C", a.attnum`.execute(
+     order by strpos(c.relname, '.') > 0, n.nspname collate "C", c.relname collate "C", a.attnum`.execute(
     db,
   )
   return rows

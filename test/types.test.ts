@@ -559,7 +559,9 @@ export async function write(db: Kysely<DB>): Promise<void> {
       'create foreign table remote_labs (id integer not null, ssn text) server server',
       'create schema audit',
       'create table audit.log (id integer primary key, secret text)',
-      'create table "audit.log" (id integer primary key)',
+      'create schema zoo',
+      'create table zoo.log (id integer primary key, secret text)',
+      ...['audit', 'zoo'].map((name) => `create table "${name}.log" (id integer primary key)`),
       'create table "lab.results" (id integer generated always as identity primary key, ssn text)',
       `comment on column "lab.results".ssn is '[PHI] a number'`,
       `comment on column staff.ssn is E'\\n  [PHI] a number'`,
@@ -591,7 +593,7 @@ type Emails = Expect<Equal<keyof Insertable<DB['contact_emails']>, 'id' | 'email
 type Streets = Expect<Equal<keyof Insertable<DB['streets']>, 'street'>>
 type Staff = Expect<Equal<Selectable<DB['staff']>, { id: number; ssn: string | null; badge: string | null }>>
 type Labs = Expect<Equal<Selectable<DB['remote_labs']>, { id: number; ssn: string | null }>>
-type Log = Expect<Equal<Selectable<DB['audit.log']>, { id: number; secret: string | null }>>
+type Log = Expect<Equal<Selectable<DB['audit.log' | 'zoo.log']>, { id: number; secret: string | null }>>
 type Results = Expect<Equal<keyof Insertable<DB['lab.results']>, 'ssn'>>
 type Phi = Expect<Equal<
   [(typeof PHI_COLUMNS)['lab.results'], (typeof PHI_COLUMNS)['staff'], (typeof PHI_COLUMNS)['remote_labs']],
