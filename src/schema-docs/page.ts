@@ -111,9 +111,11 @@ function navEntry({ name, columns }: DocumentedTable, toneOf: ToneOf): string {
 function tableSection(table: DocumentedTable, document: SchemaDocument, toneOf: ToneOf): string {
   const { name, comment = '', columns, service = '' } = table
   const anchor = anchorOf(name)
+  // No table or column has it: anchors of theirs begin otherwise.
+  const heading = `heading.${anchor}`
   const text = escapeHtml([name, comment, service].join(' ').toLowerCase())
-  return `<section class="table tone-${toneOf(name)}" id="${anchor}" aria-labelledby="${anchor}-name" data-name="${escapeHtml(name.toLowerCase())}" data-text="${text}">
-<h2 id="${anchor}-name"><a href="#${anchor}">${escapeHtml(name)}</a></h2>
+  return `<section class="table tone-${toneOf(name)}" id="${anchor}" aria-labelledby="${heading}" data-name="${escapeHtml(name.toLowerCase())}" data-text="${text}">
+<h2 id="${heading}"><a href="#${anchor}">${escapeHtml(name)}</a></h2>
 ${comment === '' ? '' : `<p>${escapeHtml(comment)}</p>\n`}${origin(table)}<table role="table">
 <caption hidden>Columns of ${escapeHtml(name)}</caption>
 <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Column</th><th scope="col" role="columnheader">Type</th><th scope="col" role="columnheader">Default</th><th scope="col" role="columnheader">Holds</th><th scope="col" role="columnheader">Migration</th></tr></thead>
