@@ -3,6 +3,13 @@ import { type Kysely, sql } from 'kysely'
 import { createFederationDb } from '../src/federation-db.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 
+/** A moment, a day, intervals and a number, whose texts differ from one setting to another. */
+const VALUES = sql`
+  select timestamptz '2026-03-29 02:30:00+02' as at, timestamp '2026-03-04 02:30' as local,
+         date '1956-03-25' as born, array[date '1956-03-25'] as days,
+         interval '1 year -2 days 3:00' as span, array[interval '1 day', null] as spans,
+         0.1::float8 + 0.2::float8 as amount`
+
 describe('createFederationDb', () => {
   let database: TestDatabase
   let db: Kysely<unknown>
@@ -14,6 +21,53 @@ describe('createFederationDb', () => {
   afterEach(async () => {
     await db.destroy()
     await database.drop()
+  })
+
+  const readValues = async (): Promise<unknown> =>
+    JSON.parse(JSON.stringify((await VALUES.execute(db)).rows[0]))
+
+  it('reads the same values whatever the settings of the database are', async () => {
+    const expected = await readValues()
+    expect(expected).to.deep.equal({
+      at: '2026-03-29T00:30:00.000Z',
+      local: new Date(2026, 2, 4, 2, 30).toISOString(),
+      born: '1956-03-25',
+      days: ['1956-03-25'],
+      span: { years: 1, days: -2, hours: 3 },
+      spans: [{ days: 1 }, null],
+      amount: 0.1 + 0.2,
+    })
+    for (const [setting, value] of [
+      ['datestyle', 'German'],
+      ['datestyle', 'SQL, DMY'],
+      ['datestyle', 'Postgres, MDY'],
+      ['intervalstyle', 'iso_8601'],
+      ['intervalstyle', 'sql_standard'],
+      ['intervalstyle', 'postgres_verbose'],
+      ['extra_float_digits', '0'],
+    ] as const) {
+      await db.destroy()
+      await database.query(`alter database ${database.name} set ${setting} = '${value}'`)
+      db = createFederationDb({ connectionString: database.url, max: 2 })
+      const both = await Promise.all([readValues(), readValues()])
+      expect(both, `${setting} ${value}`).to.deep.equal([expected, expected])
+      await database.query(`alter database ${database.name} reset ${setting}`)
+    }
+  })
+
+  it('leaves how dates are written to the settings, and what the caller does on connecting', async () => {
+    await database.query(`alter database ${database.name} set datestyle = 'SQL, DMY'`)
+    await db.destroy()
+    const connected: unknown[] = []
+    db = createFederationDb({
+      connectionString: database.url,
+      options: '-c statement_timeout=4711',
+      onConnect: (client) => connected.push(client),
+    })
+    const { rows } = await sql`
+      select '01/02/2026'::date as day, current_setting('statement_timeout') as timeout`.execute(db)
+    expect(rows).to.deep.equal([{ day: '2026-02-01', timeout: '4711ms' }])
+    expect(connected).to.have.length(1)
   })
 
   it('writes an infinite timestamp back as the last Date, which it is read as', async () => {
