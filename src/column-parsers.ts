@@ -3,6 +3,8 @@ import pg from 'pg'
 /** Type OIDs: PostgreSQL, src/include/catalog/pg_type.dat. */
 const DATE = 1082
 const DATE_ARRAY = 1182
+const INTERVAL = 1186
+const INTERVAL_ARRAY = 1187
 const NUMERIC_ARRAY = 1231
 const TEXT_ARRAY = 1009
 /** And their arrays. */
@@ -16,12 +18,15 @@ const LAST_TIME = 8.64e15
  * `date` is a 'YYYY-MM-DD' string, since a birth date has no time zone and a Date at local midnight
  * moves to the day before elsewhere; `numeric[]` keeps its digits, as `numeric` does; an infinite
  * timestamp is the first or last Date that there is, not a number, and so is one after the last Date.
+ * An interval that pg can't read throws: an infinite one would be empty, and 0 once it is written back.
  */
 export const columnParsers: pg.CustomTypesConfig = {
   getTypeParser: (oid: number, format?: 'text' | 'binary') => {
     if (format !== 'binary') {
       if (oid === DATE) return asText
       if (oid === DATE_ARRAY || oid === NUMERIC_ARRAY) return parserOf(TEXT_ARRAY)
+      if (oid === INTERVAL) return asInterval
+      if (oid === INTERVAL_ARRAY) return asIntervals
       if (TIMESTAMPS.includes(oid)) return asDates(parserOf(oid))
     }
     return parserOf(oid, format)
@@ -35,6 +40,26 @@ const parserOf = pg.types.getTypeParser as (oid: number, format?: 'text' | 'bina
 
 function asText(text: string): string {
   return text
+}
+
+/** What PostgreSQL writes with intervalstyle = postgres, which is all that pg reads, of a finite interval. */
+const FINITE_INTERVAL =
+  /^(?=.)(?:[+-]?\d+ years? ?)?(?:[+-]?\d+ mons? ?)?(?:[+-]?\d+ days? ?)?(?:[+-]?\d+:\d\d:\d\d(?:\.\d+)?)?$/
+
+function asInterval(text: string): unknown {
+  if (FINITE_INTERVAL.test(text)) return parserOf(INTERVAL)(text)
+  throw new Error(
+    `The interval '${text}' has no years, months, days and so on to be read as: select it as text.`,
+  )
+}
+
+function asIntervals(text: string): unknown {
+  return eachInterval(parserOf(TEXT_ARRAY)(text))
+}
+
+function eachInterval(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(eachInterval)
+  return typeof value === 'string' ? asInterval(value) : value
 }
 
 function asDates(parse: Parse): Parse {

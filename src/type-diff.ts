@@ -75,11 +75,14 @@ function listChanges(old: GeneratedTypes, fresh: GeneratedTypes): readonly TypeC
   ]
 }
 
+/** TypeScript's names hold the letters of every script, and `$`. */
+const NAMES = /[\p{ID_Continue}$]+/gu
+
 /** The tables with a column of that type. */
 function usersOf(alias: string, { tables }: GeneratedTypes): readonly string[] {
-  const mentions = new RegExp(`\\b${alias}\\b`)
+  const mentions = (type: string): boolean => type.match(NAMES)?.includes(alias) === true
   return [...tables].flatMap(([table, columns]) =>
-    [...columns.values()].some((type) => mentions.test(type)) ? [table] : [],
+    [...columns.values()].some(mentions) ? [table] : [],
   )
 }
 
@@ -183,7 +186,7 @@ function parseSlices(files: readonly GeneratedFile[]): ReadonlyMap<string, Slice
   return new Map(
     files.flatMap(({ path, text }): [string, SliceText][] => {
       const service = /^services\/(.+)\.ts$/.exec(path)?.[1]
-      const body = /^export interface \w+ \{\n([^]*?)^\}/m.exec(text)?.[1] ?? ''
+      const body = /^export interface [^ ]+ \{\n([^]*?)^\}/m.exec(text)?.[1] ?? ''
       return service === undefined
         ? []
         : [[service, { text, tables: [...parseProperties(body).keys()] }]]
@@ -195,13 +198,13 @@ function parseSlices(files: readonly GeneratedFile[]): ReadonlyMap<string, Slice
 function parseTypes(text: string): GeneratedTypes {
   const interfaces = new Map<string, ReadonlyMap<string, string>>()
   for (const [, name = '', body = ''] of text.matchAll(
-    /^export interface (\w+) \{\n([^]*?)^\}/gm,
+    /^export interface ([^ ]+) \{\n([^]*?)^\}/gm,
   )) {
     interfaces.set(name, parseProperties(body))
   }
   const tables = [...(interfaces.get('DB') ?? [])]
   const aliases = text.matchAll(
-    /^export type (\w+) = (?!(?:Selectable|Insertable|Updateable)<)(.*);$/gm,
+    /^export type ([^ <]+) = (?!(?:Selectable|Insertable|Updateable)<)(.*);$/gm,
   )
   return {
     tables: new Map(tables.map(([table, name]) => [table, interfaces.get(name) ?? new Map()])),

@@ -11,6 +11,14 @@ import { openTestDatabase } from './support/open-database.ts'
 import { REPOSITORY } from './support/program.ts'
 import { createTestProject, migrationSource, type TestProject } from './support/project.ts'
 
+/** From version 18 on a foreign key may be NOT ENFORCED, and NOT NULL be NOT VALID. */
+async function hasNotEnforced(database: TestDatabase): Promise<boolean> {
+  const [row] = await database.query<{ version: number }>(
+    `select current_setting('server_version_num')::int as version`,
+  )
+  return (row?.version ?? 0) >= 180000
+}
+
 describe('schema documentation', () => {
   let project: TestProject
   let database: TestDatabase
@@ -146,6 +154,53 @@ describe('schema documentation', () => {
     } finally {
       await first.drop()
       await second.drop()
+    }
+  })
+
+  it('says of a foreign key that it is not validated, where it is shown and at its table', async () => {
+    const own = await createTestDatabase()
+    try {
+      await own.query(`
+        create table wards (id int primary key);
+        create table beds (ward int, other int not null);
+        alter table beds add constraint valid foreign key (ward) references wards,
+          add constraint later foreign key (other) references wards on delete cascade not valid`)
+      const { markdown, page } = await read(own)
+      const later = 'on delete cascade, not validated'
+      expect(markdown).to.include('→ [wards](#wards) `id`, on delete no action (`valid`)')
+      expect(markdown).to.include(`→ [wards](#wards) \`id\`, ${later} (\`later\`)`)
+      expect(markdown).to.include(`Referenced by [beds](#beds) \`other\`, ${later}`)
+      expect(page.split(later)).to.have.length.greaterThan(3)
+    } finally {
+      await own.drop()
+    }
+  })
+
+  it('says of a foreign key that it is not enforced, and of NOT NULL that it is not validated', async function () {
+    const own = await createTestDatabase()
+    try {
+      if (!(await hasNotEnforced(own))) this.skip()
+      await own.query(`
+        create table wards (id int primary key);
+        create table beds (ward int not null, other int);
+        alter table beds add constraint beds_ward foreign key (ward) references wards not enforced,
+          add constraint beds_other foreign key (other) references wards,
+          add constraint other_there not null other not valid`)
+      const { document, markdown, page } = await read(own)
+      const beds = document.tables.find(({ name }) => name === 'beds')
+      expect(beds?.columns.map(({ hasOldNulls }) => hasOldNulls)).to.eql([false, true])
+      expect(beds?.foreignKeys.map(({ name, isOptional }) => [name, isOptional])).to.eql([
+        ['beds_other', true],
+        ['beds_ward', false],
+      ])
+      expect(markdown).to.match(/^\| `other` \| `integer` \| not null, not validated \|/m)
+      expect(markdown).to.include('on delete no action, not enforced (`beds_ward`)')
+      expect(page).to.include('<span class="null">not null, not validated</span>')
+      expectSoundPage(page)
+      await own.query('alter table beds validate constraint other_there')
+      expect((await read(own)).markdown).to.not.include('not null, not validated')
+    } finally {
+      await own.drop()
     }
   })
 

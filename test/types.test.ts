@@ -238,6 +238,15 @@ const SAMPLES: readonly Sample[] = [
 const INTERVALS = [
   [`'1 day 02:00:00.5'`, { days: 1, hours: 2, milliseconds: 500 }],
   [`'1 year -3 mons'`, { months: 9 }],
+  [`'0'`, {}],
+  [
+    `'-1 year +2 mons -3 days +04:05:06'`,
+    { months: -10, days: -3, hours: 4, minutes: 5, seconds: 6 },
+  ],
+  [
+    `'-178000000 years -100:00:00.000001'`,
+    { years: -178000000, hours: -100, milliseconds: -0.001 },
+  ],
 ] as const
 
 /** A schema with what SAMPLES need, and with everything that could trip the generator. */

@@ -5,6 +5,7 @@ import {
   count,
   type DocumentedForeignKey,
   type DocumentedTable,
+  effectOf,
   type SchemaDocument,
 } from './document.ts'
 import { anchorOf, escapeHtml } from './html-text.ts'
@@ -138,7 +139,7 @@ function drawBox(
 
 function drawLink({ link, points }: PlacedLink & { readonly link: KeyLink }, tone: number): string {
   const { child, parent, key } = link
-  const title = `${child} (${key.columns.join(', ')}) → ${parent} (${key.foreignColumns.join(', ')}), on delete ${key.onDelete}`
+  const title = `${child} (${key.columns.join(', ')}) → ${parent} (${key.foreignColumns.join(', ')}), ${effectOf(key)}`
   const optional = key.isOptional ? ' optional' : ''
   return [
     `<g class="link tone-${tone}${optional}" data-child="${escapeHtml(child)}" data-parent="${escapeHtml(parent)}">`,

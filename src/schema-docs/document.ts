@@ -38,6 +38,8 @@ export interface DocumentedColumn {
   /** In PostgreSQL's short words: `varchar(255)`, `timestamptz`. */
   readonly type: string
   readonly isNullable: boolean
+  /** True where NOT NULL is NOT VALID: rows from before it may hold NULL. */
+  readonly hasOldNulls: boolean
   /** SQL, or how it is generated. */
   readonly default: string | undefined
   /** Without the mark of protected health information. */
@@ -49,6 +51,9 @@ export interface DocumentedColumn {
   /** The migration that made it or last changed its name, type, nullability, default or comment. */
   readonly changedBy: string | undefined
 }
+
+/** What a column is called that `hasOldNulls`. */
+export const UNVALIDATED = 'not null, not validated'
 
 export type ColumnKey = 'primary' | 'unique' | 'foreign'
 
@@ -64,10 +69,17 @@ export interface DocumentedForeignKey extends DocumentedKey {
   readonly foreignColumns: readonly string[]
   /** In small letters: `no action`, `restrict`, `cascade`, `set null`, `set default`. */
   readonly onDelete: string
+  /** What the server spares it: all rows may break it, or those from before it; undefined where none may. */
+  readonly caveat: 'not enforced' | 'not validated' | undefined
   /** True where a row points at nothing while one of the columns is null. */
   readonly isOptional: boolean
   /** True where at most one row points at the same one. */
   readonly isUnique: boolean
+}
+
+/** What there is to know of a foreign key besides its columns: `on delete cascade, not validated`. */
+export function effectOf({ onDelete, caveat }: DocumentedForeignKey): string {
+  return `on delete ${onDelete}${caveat === undefined ? '' : `, ${caveat}`}`
 }
 
 /** Something with a name and a definition in SQL. */

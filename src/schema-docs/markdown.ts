@@ -4,10 +4,12 @@ import {
   type DocumentedColumn,
   type DocumentedForeignKey,
   type DocumentedTable,
+  effectOf,
   numberOf,
   referencesTo,
   type SchemaDocument,
   summarise,
+  UNVALIDATED,
 } from './document.ts'
 import { renderMermaid } from './mermaid.ts'
 
@@ -95,7 +97,7 @@ function columnCells(column: DocumentedColumn): readonly string[] {
   return [
     code(column.name),
     code(column.type),
-    column.isNullable ? 'null' : '',
+    column.isNullable ? 'null' : column.hasOldNulls ? UNVALIDATED : '',
     column.default === undefined ? '' : code(column.default),
     column.keys.map((key) => KEYS[key]).join(', '),
     column.isPhi ? '**PHI**' : '',
@@ -118,7 +120,7 @@ function ruleLines(
     ...foreignKeys.map((key) => foreignKeyLine(key, linkTo)),
     ...referencesTo(document, table.name).map(
       ({ from, key }) =>
-        `Referenced by ${linkTo(from.name)} ${codes(key.columns)}, on delete ${key.onDelete}`,
+        `Referenced by ${linkTo(from.name)} ${codes(key.columns)}, ${effectOf(key)}`,
     ),
     ...checks.map(({ name, definition }) => `Check ${code(definition)} (${code(name)})`),
     ...indexes.map(
@@ -131,7 +133,7 @@ function ruleLines(
 
 function foreignKeyLine(key: DocumentedForeignKey, linkTo: LinkTo): string {
   const target = `${linkTo(key.table)} ${codes(key.foreignColumns)}`
-  return `Foreign key ${codes(key.columns)} → ${target}, on delete ${key.onDelete} (${code(key.name)})`
+  return `Foreign key ${codes(key.columns)} → ${target}, ${effectOf(key)} (${code(key.name)})`
 }
 
 function codes(names: readonly string[]): string {

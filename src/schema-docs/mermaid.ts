@@ -46,8 +46,11 @@ function quoted(text: string): string {
   return `"${text.replace(/["%\\\p{Cc}]/gu, '_')}"`
 }
 
+/** Mermaid takes these for marks of keys, in any case, and so what they are the first word of. */
+const MARK_FIRST = /^(?:pk|fk|uk)\b/i
+
 /** A type or a column: letters, digits and a few signs, with a letter first. */
 function word(text: string): string {
-  const plain = text.replace(/[^A-Za-z0-9_()[\]-]/g, '_')
+  const plain = text.replace(/[^A-Za-z0-9_()[\]-]/g, '_').replace(MARK_FIRST, '$&_')
   return /^[A-Za-z]/.test(plain) ? plain : `x${plain}`
 }

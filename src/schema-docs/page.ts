@@ -5,11 +5,13 @@ import {
   type DocumentedColumn,
   type DocumentedForeignKey,
   type DocumentedTable,
+  effectOf,
   numberOf,
   referencesTo,
   type SchemaDocument,
   servicesOf,
   summarise,
+  UNVALIDATED,
 } from './document.ts'
 import { anchorOf, escapeHtml } from './html-text.ts'
 import { PAGE_SCRIPT } from './page-script.ts'
@@ -111,9 +113,11 @@ function navEntry({ name, columns }: DocumentedTable, toneOf: ToneOf): string {
 function tableSection(table: DocumentedTable, document: SchemaDocument, toneOf: ToneOf): string {
   const { name, comment = '', columns, service = '' } = table
   const anchor = anchorOf(name)
+  // No table or column has it: anchors of theirs begin otherwise.
+  const heading = `heading.${anchor}`
   const text = escapeHtml([name, comment, service].join(' ').toLowerCase())
-  return `<section class="table tone-${toneOf(name)}" id="${anchor}" aria-labelledby="${anchor}-name" data-name="${escapeHtml(name.toLowerCase())}" data-text="${text}">
-<h2 id="${anchor}-name"><a href="#${anchor}">${escapeHtml(name)}</a></h2>
+  return `<section class="table tone-${toneOf(name)}" id="${anchor}" aria-labelledby="${heading}" data-name="${escapeHtml(name.toLowerCase())}" data-text="${text}">
+<h2 id="${heading}"><a href="#${anchor}">${escapeHtml(name)}</a></h2>
 ${comment === '' ? '' : `<p>${escapeHtml(comment)}</p>\n`}${origin(table)}<table role="table">
 <caption hidden>Columns of ${escapeHtml(name)}</caption>
 <thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Column</th><th scope="col" role="columnheader">Type</th><th scope="col" role="columnheader">Default</th><th scope="col" role="columnheader">Holds</th><th scope="col" role="columnheader">Migration</th></tr></thead>
@@ -145,7 +149,8 @@ const KEYS: Readonly<Record<ColumnKey, string>> = {
 }
 
 function columnRow(table: string, column: DocumentedColumn): string {
-  const { name, type, isNullable, default: value, comment = '', isPhi, keys, changedBy } = column
+  const { name, type, default: value, comment = '', isPhi, keys, changedBy } = column
+  const nulls = column.isNullable ? 'or null' : column.hasOldNulls ? UNVALIDATED : ''
   const anchor = anchorOf(table, name)
   const badges = [
     ...(isPhi ? [`<span class="badge phi" title="protected health information">PHI</span>`] : []),
@@ -158,7 +163,7 @@ function columnRow(table: string, column: DocumentedColumn): string {
   return [
     `<tr role="row" id="${anchor}"${isPhi ? ' data-phi' : ''}>`,
     `<th scope="row" role="rowheader"><a href="#${anchor}"><code>${escapeHtml(name)}</code></a>${badges.join('')}</th>`,
-    `<td role="cell" class="typed"><code>${escapeHtml(type)}</code>${isNullable ? ' <span class="null">or null</span>' : ''}</td>`,
+    `<td role="cell" class="typed"><code>${escapeHtml(type)}</code>${nulls === '' ? '' : ` <span class="null">${nulls}</span>`}</td>`,
     dataCell('Default', 'default', value === undefined ? '' : code(value)),
     dataCell('', 'holds', escapeHtml(comment)),
     dataCell('Migration', 'from', from),
@@ -184,8 +189,7 @@ function rules(table: DocumentedTable, document: SchemaDocument): string {
     [
       'Referenced by',
       referencesTo(document, table.name).map(
-        ({ from, key }) =>
-          `${tableLink(from.name, known)} ${codes(key.columns)}, on delete ${key.onDelete}`,
+        ({ from, key }) => `${tableLink(from.name, known)} ${codes(key.columns)}, ${effectOf(key)}`,
       ),
     ],
     ['Checks', checks.map(({ name, definition }) => named(code(definition), name))],
@@ -207,7 +211,7 @@ function rules(table: DocumentedTable, document: SchemaDocument): string {
 
 function foreignKey(key: DocumentedForeignKey, known: ReadonlySet<string>): string {
   const target = `${tableLink(key.table, known)} ${codes(key.foreignColumns)}`
-  return named(`${codes(key.columns)} → ${target}, on delete ${key.onDelete}`, key.name)
+  return named(`${codes(key.columns)} → ${target}, ${effectOf(key)}`, key.name)
 }
 
 function tableLink(table: string, known: ReadonlySet<string>): string {

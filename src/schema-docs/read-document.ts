@@ -175,7 +175,7 @@ function inOrderMade(
 }
 
 function documentColumn(
-  { name, type, isNullable, default: value, comment }: ColumnRow,
+  { name, type, isNullable, hasOldNulls, default: value, comment }: ColumnRow,
   constraints: readonly ConstraintRow[],
   uniqueSets: readonly (readonly string[])[],
   origin: TableOrigin | undefined,
@@ -191,6 +191,7 @@ function documentColumn(
     name,
     type: shortType(type),
     isNullable,
+    hasOldNulls,
     default: value === null ? undefined : readableDefault(value),
     ...readComment(comment),
     keys,
@@ -209,9 +210,19 @@ function documentForeignKey(
     table: nameOf(key.foreignSchema ?? '', key.foreignTable ?? ''),
     foreignColumns: key.foreignColumns ?? [],
     onDelete: key.onDelete ?? 'no action',
-    isOptional: columns.some(({ name, isNullable }) => isNullable && key.columns.includes(name)),
+    caveat: caveatOf(key),
+    isOptional: columns.some(
+      ({ name, isNullable, hasOldNulls }) =>
+        (isNullable || hasOldNulls) && key.columns.includes(name),
+    ),
     isUnique: uniqueSets.some((unique) => unique.every((column) => key.columns.includes(column))),
   }
+}
+
+/** pg_get_constraintdef says it last, and of what is not enforced nothing else. */
+function caveatOf({ definition }: ConstraintRow): DocumentedForeignKey['caveat'] {
+  if (definition.endsWith(' NOT ENFORCED')) return 'not enforced'
+  return definition.endsWith(' NOT VALID') ? 'not validated' : undefined
 }
 
 function keyOf({ name, columns }: ConstraintRow): { name: string; columns: readonly string[] } {

@@ -1,5 +1,7 @@
 import { expect } from 'chai'
+import { sql } from 'kysely'
 import pg from 'pg'
+import { createFederationDb } from '../../src/federation-db.ts'
 import { endPause, installPause, pauseAt, untilAsleep } from './support/pause.ts'
 import { findPgBouncer, type Pool, startPool } from './support/pgbouncer.ts'
 import { planMigrations } from './support/plan.ts'
@@ -159,6 +161,26 @@ export const irreversible = 'a test'
       await scene.database.query('select n, count(*)::int from fixture.beds group by n'),
     ).to.deep.equal([{ n: 1, count: 50 }])
     await expectCleanPool()
+  })
+
+  it('lets a service read what its types say, whatever the settings of the database are', async () => {
+    const { name } = scene.database
+    await scene.database.query(`alter database "${name}" set datestyle = 'German'`)
+    await pool.stop()
+    pool = await startPool(program!, scene.database.url, 2)
+    const db = createFederationDb({ connectionString: pool.url, max: 4 })
+    try {
+      // More clients than connections: each of them gets one that another one had.
+      const read = sql<{ at: Date; born: string }>`
+        select pg_sleep(0.01), timestamptz '2026-03-29 02:30+02' as at, date '1956-03-25' as born`
+      const results = await Promise.all(Array.from({ length: 40 }, () => read.execute(db)))
+      for (const { rows } of results) {
+        expect(rows[0]?.at).to.deep.equal(new Date('2026-03-29T00:30:00Z'))
+        expect(rows[0]?.born).to.equal('1956-03-25')
+      }
+    } finally {
+      await db.destroy()
+    }
   })
 
   itAtFullSize('ends while a migration is applied: nothing of it stays', async () => {

@@ -10,6 +10,7 @@ export function column(name: string, facts: Partial<DocumentedColumn> = {}): Doc
     name,
     type: 'text',
     isNullable: false,
+    hasOldNulls: false,
     default: undefined,
     comment: undefined,
     isPhi: false,
@@ -51,6 +52,7 @@ export function foreignKey(
     table: target,
     foreignColumns: ['id'],
     onDelete: 'cascade',
+    caveat: undefined,
     isOptional,
     isUnique: false,
   }

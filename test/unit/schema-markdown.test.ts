@@ -37,6 +37,23 @@ describe('renderMermaid', () => {
   }
   "empty"`)
   })
+
+  it('has no column or type that Mermaid takes for the mark of a key', () => {
+    const columns = ['pk', 'Fk', 'UK', 'pk-id', 'pk_id', 'pkid', 'the_pk'].map((name) =>
+      column(name, { type: name === 'UK' ? 'fk(1)' : 'uuid', keys: ['primary'] }),
+    )
+    const tables = [table('keys', { columns })]
+    expect(renderMermaid({ migration: undefined, tables })).to.equal(`erDiagram
+  "keys" {
+    uuid pk_ PK
+    uuid Fk_ PK
+    fk_(1) UK_ PK
+    uuid pk_-id PK
+    uuid pk_id PK
+    uuid pkid PK
+    uuid the_pk PK
+  }`)
+  })
 })
 
 const PAGE = `# Database schema

@@ -26,7 +26,7 @@ describe('renderSchemaPage', () => {
   })
 
   it('gives odd names anchors of their own', () => {
-    const names = ['a b', 'a.b', 'a', '"><script>', 'A']
+    const names = ['a b', 'a.b', 'a', '"><script>', 'A', 'a-name', 'heading.a', 'table', 'table.a']
     const tables = names.map((name) => table(name, { columns: [column('b'), column('b c')] }))
     const page = renderSchemaPage({ migration: undefined, tables })
     expectSoundPage(page)

@@ -58,6 +58,27 @@ export interface DB {
 }
 `
 
+const ODD_NAMES = `
+export type A$bKind = "a";
+
+export type 状態 = "ok" | "sad";
+
+export interface A$b {
+  id: number;
+  kind: A$bKind | null;
+}
+
+export interface 患者 {
+  "氏名": string;
+  "状態": 状態 | null;
+}
+
+export interface DB {
+  a$b: A$b;
+  "患者": 患者;
+}
+`
+
 const changed = (from: string, to: string): string => {
   expect(GENERATED).to.include(from)
   return GENERATED.replace(from, to)
@@ -121,6 +142,20 @@ describe('diffTypes', () => {
     expect(diffTypes(GENERATED, after)).to.deep.equal([
       "~ Odd-Name.it's\\: string | null -> Json | null",
       '~ Odd-Name.q"x: string | null -> number | null',
+    ])
+  })
+
+  it('reads names in any script, and with $', () => {
+    const before = ODD_NAMES
+    expect(diffTypes('', before)).to.deep.equal(['+ a$b (2 columns)', '+ 患者 (2 columns)'])
+    const after = before
+      .replace('  id: number;\n', '')
+      .replace('"氏名": string', '"氏名": string | null')
+      .replace('"a"', '"a" | "b"')
+    expect(diffTypes(before, after)).to.deep.equal([
+      '- a$b.id: number',
+      '~ 患者.氏名: string -> string | null',
+      '~ A$bKind: "a" -> "a" | "b"',
     ])
   })
 
@@ -231,5 +266,32 @@ describe('diffGenerated', () => {
     expect(services(mood, a!, b!, c!)).to.deep.equal(['a'])
     expect(services(things, a!, slice('b'), c!)).to.deep.equal(['b'])
     expect(services(files[0]!, a!, b!, slice('d'))).to.deep.equal(['c', 'd'])
+  })
+
+  it('marks what breaks readers of tables with names in any script, and whose slice it is in', () => {
+    const slice = (service: string, table: string) => ({
+      path: `services/${service}.ts`,
+      text: `export interface ADB {\n  ${table}: DB["x"];\n}\n`,
+    })
+    const diff = (from: string, to: string) => {
+      const files = [slice('a', 'a$b'), slice('b', '"患者"')]
+      return diffGenerated(
+        [{ path: 'db.ts', text: ODD_NAMES }, ...files],
+        [{ path: 'db.ts', text: ODD_NAMES.replace(from, to) }, ...files],
+      )
+    }
+    expect(diff('  id: number;\n', '')).to.deep.include({
+      breaking: ['- a$b.id: number'],
+      services: ['a'],
+    })
+    for (const [from, to] of [
+      ['"氏名": string', '"氏名": string | null'],
+      ['"ok" | "sad"', '"ok" | "so"'],
+    ] as const) {
+      const { breaking: broken, services } = diff(from, to)
+      expect(broken, from).to.have.length(1)
+      expect(services, from).to.deep.equal(['b'])
+    }
+    expect(diff('= "a"', '= "b"').services).to.deep.equal(['a'])
   })
 })
