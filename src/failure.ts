@@ -5,6 +5,7 @@ import type { Direction } from './events.ts'
 import { withoutRowValues, withoutSnippets } from './redact.ts'
 import { markPosition, quoteIdentifier } from './sql-text.ts'
 import type { FailedStatement } from './statement-scope.ts'
+import { type Stray, strayHint } from './stray.ts'
 
 /** SQLSTATE of whatever follows a failure in the same transaction: never the cause. */
 const IN_FAILED_TRANSACTION = '25P02'
@@ -18,17 +19,17 @@ export interface FailureFacts {
   readonly firstFailure: FailedStatement | undefined
   /** Where the error was thrown in the migration, where no statement is at fault. */
   readonly location: string | undefined
-  /** True where a query's promise was dropped, so that its failure reached nobody. */
-  readonly isUnawaited: boolean
+  /** The error as what nothing caught, where it is that. */
+  readonly stray: Stray | undefined
 }
 
 /** The failure as the user sees it: the server's words without row values, the statement, the place. */
 export function migrationFailure(facts: FailureFacts): MigrationError {
-  const { name, direction, error, firstFailure, isUnawaited } = facts
+  const { name, direction, error, firstFailure, stray } = facts
   if (error instanceof MigrationError) return error
   const cause = causeOf(error, firstFailure)
   const what = direction === 'up' ? `${name} failed` : `the down of ${name} failed`
-  const hint = isUnawaited ? 'Write await before every query of a migration.' : undefined
+  const hint = stray && strayHint(stray)
   if (isConnectionLost(cause)) {
     return new MigrationError('connection_failed', `${what}: the connection was lost`, {
       hint: 'See what is applied: federation-migrate status',
