@@ -2,6 +2,7 @@ import pg from 'pg'
 import { INSUFFICIENT_PRIVILEGE } from './connection-error.ts'
 import { MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
+import { OWN_TABLES } from './migration.ts'
 import { withoutRowValues, withoutSnippets } from './redact.ts'
 import { markPosition, quoteIdentifier } from './sql-text.ts'
 import type { FailedStatement } from './statement-scope.ts'
@@ -81,13 +82,32 @@ export function serverProblem(
   if (code !== INSUFFICIENT_PRIVILEGE && !SERVER_STATE.test(code)) return undefined
   const { message, hint } = error
   return new MigrationError('database_refused', `the database refuses: ${message}`, {
-    hint:
-      code === INSUFFICIENT_PRIVILEGE
-        ? `Use a role that owns the schema, or let an administrator run: grant usage, create on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(role)}`
-        : hint,
+    hint: code === INSUFFICIENT_PRIVILEGE ? privilegeHint(message, schema, role) : hint,
     details: [`SQLSTATE ${code}`],
     cause: error,
   })
+}
+
+/** By the object that the server names, as far as its words are English. */
+function privilegeHint(message: string, schema: string, role: string): string {
+  const [, owned] = /^must be owner of (.+)$/.exec(message) ?? []
+  if (owned !== undefined) return `Use the role that owns ${owned}, or a member of it.`
+  const [, kind, name = ''] = /^permission denied for (\w+) (.+)$/.exec(message) ?? []
+  const grant = grantFor(kind, name, schema)
+  return grant === undefined
+    ? 'Use a role that may do that, or let an administrator grant it.'
+    : `Use a role that owns the ${kind ?? ''}, or let an administrator run: grant ${grant} to ${quoteIdentifier(role)}`
+}
+
+/** What this program needs; undefined of an object that is not its own, of which it can't say. */
+function grantFor(kind: string | undefined, name: string, schema: string): string | undefined {
+  const own = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+  const isOwn = OWN_TABLES.includes(name)
+  if (kind === 'schema') return `usage, create on schema ${quoteIdentifier(name)}`
+  if (kind === 'database') return `create on database ${quoteIdentifier(name)}`
+  if (kind === 'table' && isOwn) return `select, insert, update, delete on table ${own}`
+  if (kind === 'sequence' && isOwn) return `usage on sequence ${own}`
+  return undefined
 }
 
 /** The error that another one in the same transaction only follows from. */
