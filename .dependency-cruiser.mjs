@@ -11,7 +11,7 @@ const LAYERS = [
       context duration effect-words frozen-types index-mentions inflection interruption interrupts judgement
       markdown-text ownership pattern-samples phi plan redact row-types rules/[^/]+ sample-conditions
       sample-values schema-docs/(?!queries|read-)[^/]+ server-progress server-wide services slice-files
-      sql-text state table-state time touched-tables type-diff type-names typescript-text`,
+      sql-text state stray table-state time touched-tables type-diff type-names typescript-text`,
     pure: true,
     siblings: true,
   },

@@ -21,7 +21,7 @@ export interface Terminal {
   readonly version: string
   readonly client: string
   readonly ask: Context['ask']
-  readonly onUnhandledRejection: Context['onUnhandledRejection']
+  readonly onStray: Context['onStray']
   readonly withInterrupts: Context['withInterrupts']
 }
 
@@ -102,7 +102,7 @@ async function dispatch(args: readonly string[], terminal: Terminal): Promise<Ou
     report,
     toolVersion: terminal.version,
     client: terminal.client,
-    onUnhandledRejection: terminal.onUnhandledRejection,
+    onStray: terminal.onStray,
     withInterrupts: terminal.withInterrupts,
     ask: terminal.ask,
   }

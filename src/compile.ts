@@ -325,9 +325,13 @@ function evaluationProblem(file: MigrationFile, error: unknown, locate: Locate):
 
 function compileProblem(base: string, { text, location }: Message): Problem {
   if (location === null) return { message: text }
+  const place = `${relative(dirname(base), resolve(base, location.file))}:${location.line}:${location.column + 1}`
+  if (!text.startsWith('Top-level await')) {
+    return { message: `${place} ${text}`, hint: location.lineText.trim() }
+  }
   return {
-    message: `${relative(dirname(base), resolve(base, location.file))}:${location.line}:${location.column + 1} ${text}`,
-    hint: location.lineText.trim(),
+    message: `${place} Top-level await is not possible in a migration`,
+    hint: 'Await inside up or down: all migrations are loaded before any runs.',
   }
 }
 

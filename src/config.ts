@@ -17,6 +17,8 @@ export interface ServerTarget {
   readonly tlsCaFile: string | undefined
   /** `options` of a connection URL: settings for the session, such as `-c search_path=app`. */
   readonly options: string | undefined
+  /** `application_name` of a connection URL, for whom it is printed: this program has a name of its own. */
+  readonly applicationName: string | undefined
 }
 
 /** The embedded server of this project, where nothing names another. */
@@ -202,6 +204,7 @@ function variablesTarget(variable: Variable, problems: Problem[]): ServerTarget 
     tls: tlsMode('DB_SSL', variable('DB_SSL') ?? 'disable', problems),
     tlsCaFile: variable('DB_SSL_CA'),
     options: undefined,
+    applicationName: undefined,
   }
 }
 
@@ -244,13 +247,17 @@ function urlTarget(
     ),
     tlsCaFile: option('sslrootcert') ?? variable('DB_SSL_CA'),
     options: option('options'),
+    applicationName: option('application_name'),
   }
 }
 
 /** Undefined also where an unencoded character of the password has split it: the @ is then left over. */
 function parsePostgresUrl(text: string): URL | undefined {
-  if (!/^\s*postgres(ql)?:\/\//i.test(text) || !URL.canParse(text)) return undefined
-  const url = new URL(text)
+  if (!/^\s*postgres(ql)?:\/\//i.test(text)) return undefined
+  // libpq takes a user without a host, the WHATWG's URL does not. A second @ may be the password's.
+  const whole = text.replace(/^([^/]*\/\/[^/?#@]*@)(?=(?:[:/?#][^@]*)?$)/, '$1localhost')
+  if (!URL.canParse(whole)) return undefined
+  const url = new URL(whole)
   return url.username === '' && text.includes('@') ? undefined : url
 }
 

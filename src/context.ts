@@ -1,6 +1,7 @@
 import type { Config } from './config.ts'
 import type { Report } from './events.ts'
 import type { Interrupts } from './interrupts.ts'
+import type { Stray } from './stray.ts'
 
 /** What every command gets: made once at the edge, read everywhere, changed nowhere. */
 export interface Context {
@@ -10,8 +11,8 @@ export interface Context {
   readonly toolVersion: string
   /** `user@host` of who runs this, as the history records it. */
   readonly client: string
-  /** Calls the listener with each rejection that nobody handles; gives a way to stop listening. */
-  readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
+  /** Calls the listener with whatever nothing caught; gives a way to stop listening. */
+  readonly onStray: (listener: (stray: Stray) => void) => () => void
   /** Runs `use` so that SIGINT and SIGTERM reach what it is given, instead of ending the process. */
   readonly withInterrupts: <Result>(
     use: (interrupts: Interrupts) => Promise<Result>,

@@ -152,6 +152,7 @@ export function embeddedTarget(server: EmbeddedServer, database: string): Server
     tls: 'disable',
     tlsCaFile: undefined,
     options: undefined,
+    applicationName: undefined,
   }
 }
 

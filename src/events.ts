@@ -9,7 +9,13 @@ export type ProgressEvent =
   | { readonly type: 'waiting-for-lock'; readonly holder: string }
   | { readonly type: 'lock-wait-ended' }
   /** `objects` in words, for example `8 tables, 1 function`; sent before the first of them is dropped. */
-  | { readonly type: 'dropping'; readonly database: string; readonly objects: string }
+  | {
+      readonly type: 'dropping'
+      readonly database: string
+      readonly objects: string
+      /** What other roles own: it stays, unless it depends on what is dropped. Undefined where they own nothing. */
+      readonly others: string | undefined
+    }
   | { readonly type: 'drop-ended' }
   /** It is tried on a scratch server; `position` counts from 1. */
   | {

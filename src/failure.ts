@@ -2,9 +2,11 @@ import pg from 'pg'
 import { INSUFFICIENT_PRIVILEGE } from './connection-error.ts'
 import { MigrationError } from './errors.ts'
 import type { Direction } from './events.ts'
+import { OWN_TABLES } from './migration.ts'
 import { withoutRowValues, withoutSnippets } from './redact.ts'
 import { markPosition, quoteIdentifier } from './sql-text.ts'
 import type { FailedStatement } from './statement-scope.ts'
+import { type Stray, strayHint } from './stray.ts'
 
 /** SQLSTATE of whatever follows a failure in the same transaction: never the cause. */
 const IN_FAILED_TRANSACTION = '25P02'
@@ -18,17 +20,17 @@ export interface FailureFacts {
   readonly firstFailure: FailedStatement | undefined
   /** Where the error was thrown in the migration, where no statement is at fault. */
   readonly location: string | undefined
-  /** True where a query's promise was dropped, so that its failure reached nobody. */
-  readonly isUnawaited: boolean
+  /** The error as what nothing caught, where it is that. */
+  readonly stray: Stray | undefined
 }
 
 /** The failure as the user sees it: the server's words without row values, the statement, the place. */
 export function migrationFailure(facts: FailureFacts): MigrationError {
-  const { name, direction, error, firstFailure, isUnawaited } = facts
+  const { name, direction, error, firstFailure, stray } = facts
   if (error instanceof MigrationError) return error
   const cause = causeOf(error, firstFailure)
   const what = direction === 'up' ? `${name} failed` : `the down of ${name} failed`
-  const hint = isUnawaited ? 'Write await before every query of a migration.' : undefined
+  const hint = stray && strayHint(stray)
   if (isConnectionLost(cause)) {
     return new MigrationError('connection_failed', `${what}: the connection was lost`, {
       hint: 'See what is applied: federation-migrate status',
@@ -80,13 +82,32 @@ export function serverProblem(
   if (code !== INSUFFICIENT_PRIVILEGE && !SERVER_STATE.test(code)) return undefined
   const { message, hint } = error
   return new MigrationError('database_refused', `the database refuses: ${message}`, {
-    hint:
-      code === INSUFFICIENT_PRIVILEGE
-        ? `Use a role that owns the schema, or let an administrator run: grant usage, create on schema ${quoteIdentifier(schema)} to ${quoteIdentifier(role)}`
-        : hint,
+    hint: code === INSUFFICIENT_PRIVILEGE ? privilegeHint(message, schema, role) : hint,
     details: [`SQLSTATE ${code}`],
     cause: error,
   })
+}
+
+/** By the object that the server names, as far as its words are English. */
+function privilegeHint(message: string, schema: string, role: string): string {
+  const [, owned] = /^must be owner of (.+)$/.exec(message) ?? []
+  if (owned !== undefined) return `Use the role that owns ${owned}, or a member of it.`
+  const [, kind, name = ''] = /^permission denied for (\w+) (.+)$/.exec(message) ?? []
+  const grant = grantFor(kind, name, schema)
+  return grant === undefined
+    ? 'Use a role that may do that, or let an administrator grant it.'
+    : `Use a role that owns the ${kind ?? ''}, or let an administrator run: grant ${grant} to ${quoteIdentifier(role)}`
+}
+
+/** What this program needs; undefined of an object that is not its own, of which it can't say. */
+function grantFor(kind: string | undefined, name: string, schema: string): string | undefined {
+  const own = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+  const isOwn = OWN_TABLES.includes(name)
+  if (kind === 'schema') return `usage, create on schema ${quoteIdentifier(name)}`
+  if (kind === 'database') return `create on database ${quoteIdentifier(name)}`
+  if (kind === 'table' && isOwn) return `select, insert, update, delete on table ${own}`
+  if (kind === 'sequence' && isOwn) return `usage on sequence ${own}`
+  return undefined
 }
 
 /** The error that another one in the same transaction only follows from. */

@@ -3,7 +3,13 @@ import { basename, dirname, relative, sep } from 'node:path'
 import { type ImportedSource, migrationChecksum } from './checksum.ts'
 import type { Bundled } from './compile.ts'
 import { MigrationError, type Problem, problemsError } from './errors.ts'
-import { type MigrationFile, migrationNumber, NAMING_RULE } from './migration.ts'
+import {
+  isNumberTooLong,
+  type MigrationFile,
+  migrationNumber,
+  MOST_DIGITS,
+  NAMING_RULE,
+} from './migration.ts'
 
 /** A folder's migrations in order of number, and what is wrong with their names, numbers and imports. */
 export interface MigrationFolder {
@@ -27,16 +33,15 @@ export async function readMigrationFiles(migrationsDir: string): Promise<readonl
 /**
  * The same for who has more to find wrong: problems are given, not thrown. Nothing is imported or run;
  * a module that imports more than Kysely is bundled, to find the local modules that its checksum covers.
- * Throws `usage` where there is no such folder.
+ * Throws `usage` where there is no such folder, and `invalid_migration` where a file in it can't be read.
  */
 export async function readMigrationFolder(migrationsDir: string): Promise<MigrationFolder> {
   const all = listNames(migrationsDir)
   const names = all.filter((name) => migrationNumber(name) !== undefined)
   // Read in one go: with a thousand small files this is several times faster than asynchronously.
-  const sources = names.map((name) => {
-    const path = `${migrationsDir}${sep}${name}.ts`
-    return { name, path, source: readFileSync(path, 'utf8') }
-  })
+  const sources = readSources(
+    names.map((name) => ({ name, path: `${migrationsDir}${sep}${name}.ts` })),
+  )
   const importing = sources.filter(({ source }) => importsLocally(source)).map(({ path }) => path)
   const bundled = importing.length === 0 ? NOTHING_BUNDLED : await bundle(importing)
   const imports = new Map(bundled.bundles.map((module) => [module.path, module.imports]))
@@ -75,13 +80,42 @@ export function listNames(migrationsDir: string): readonly string[] {
   }
 }
 
+/** Throws `invalid_migration` with every file that can't be read. */
+function readSources<File extends { readonly path: string }>(
+  files: readonly File[],
+): readonly (File & { readonly source: string })[] {
+  const problems: Problem[] = []
+  const sources = files.flatMap((file) => {
+    try {
+      return [{ ...file, source: readFileSync(file.path, 'utf8') }]
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      problems.push({
+        message: `${basename(file.path)} can't be read (${code ?? String(error)})`,
+        hint: code === 'ENOENT' ? LINK_TO_NOTHING : 'Make it a file that this user may read.',
+      })
+      return []
+    }
+  })
+  if (problems.length === 0) return sources
+  throw problemsError('invalid_migration', 'some migration files can’t be read', problems)
+}
+
+const LINK_TO_NOTHING =
+  'Where it is a link, what it names is gone: restore that, or remove the link.'
+
 function nameProblems(names: readonly string[]): readonly Problem[] {
   return names
     .filter((name) => migrationNumber(name) === undefined)
-    .map((name) => ({
-      message: `${LOOKS_LIKE_CODE.test(name) ? name : `${name}.ts`} is not a migration's name`,
-      hint: `Name it ${NAMING_RULE}.`,
-    }))
+    .map((name) => {
+      const file = LOOKS_LIKE_CODE.test(name) ? name : `${name}.ts`
+      return isNumberTooLong(name)
+        ? {
+            message: `the number of ${file} is too large`,
+            hint: `A number has ${MOST_DIGITS} digits at most.`,
+          }
+        : { message: `${file} is not a migration's name`, hint: `Name it ${NAMING_RULE}.` }
+    })
 }
 
 function numberProblems(names: readonly string[]): readonly Problem[] {
@@ -124,8 +158,8 @@ async function bundle(paths: readonly string[]): Promise<Bundled> {
 }
 
 function importedSources(path: string, imports: readonly string[]): readonly ImportedSource[] {
-  return imports.map((imported) => ({
-    path: relative(dirname(path), imported).split(sep).join('/'),
-    source: readFileSync(imported, 'utf8'),
+  return readSources(imports.map((imported) => ({ path: imported }))).map((imported) => ({
+    path: relative(dirname(path), imported.path).split(sep).join('/'),
+    source: imported.source,
   }))
 }

@@ -7,6 +7,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { reportFailure, runCommandLine, tellFailure, type Terminal } from './cli.ts'
 import { MigrationError } from './errors.ts'
 import type { Interrupts } from './interrupts.ts'
+import { asError, type Stray, strayFailure } from './stray.ts'
 
 /** Where the program runs, and what is configured there. */
 type Place = Pick<Terminal, 'cwd' | 'root' | 'env'>
@@ -14,55 +15,116 @@ type Place = Pick<Terminal, 'cwd' | 'root' | 'env'>
 /** For what fails before the place is known, or after all else. */
 const NOWHERE: Place = { cwd: '/', root: '/', env: process.env }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+const args = process.argv.slice(2)
+const { stdout } = process
+const exit = process.exit.bind(process)
+
+/** How the process ends. */
+const end = {
+  /** In failure, unless its command says otherwise. */
+  exitCode: 1,
+  /** True where the result did not get out. */
+  isOutputLost: false,
+  /** True once the command has ended. */
+  isDone: false,
+  /** True where nothing that was left is waited for. */
+  isForced: false,
+}
+// Whatever a migration makes of process.exitCode.
+process.on('exit', () => {
+  process.exitCode = finalCode()
+})
+
+stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that closes the pipe early (`… | head`) has seen enough.
   if (error.code === 'EPIPE') return
   process.stderr.write(`Error: can't write the output: ${error.message}\n`)
-  process.exitCode = 1
+  end.isOutputLost = true
 })
 // Nobody is left to tell it to; the exit code still says how the command went.
 process.stderr.on('error', () => undefined)
 
+// Stdout is for the command's own result: what migrations print goes to stderr.
+Object.defineProperty(process, 'stdout', { configurable: true, get: () => process.stderr })
+// A migration that ends the process would end it before its failure is told, and its transaction.
+process.exit = (code) => {
+  throw new Error(`process.exit(${code ?? ''}) was called`)
+}
+
 const terminalAt = (place: Place): Terminal => ({
   ...place,
-  writeOut: (text) => process.stdout.write(text),
+  writeOut: (text) => end.isDone || stdout.write(text),
   writeError: (text) => process.stderr.write(text),
-  isOutTerminal: process.stdout.isTTY,
+  isOutTerminal: stdout.isTTY,
   isErrorTerminal: process.stderr.isTTY,
   version: packageJson.version,
   client: `${userName()}@${hostname()}`,
   ask: process.stdin.isTTY && process.stderr.isTTY ? ask : undefined,
-  onUnhandledRejection: (listener) => {
-    rejectionListeners.push(listener)
-    return () => rejectionListeners.pop()
+  onStray: (listener) => {
+    strayListeners.push(listener)
+    return () => strayListeners.pop()
   },
   withInterrupts,
 })
 
-// What a migration does after its end, unawaited, fails when nobody listens for it any more.
-const rejectionListeners = [
-  (reason: unknown): void => {
-    process.exitCode = tellFailure(terminalAt(NOWHERE), reason)
-  },
-]
-process.on('unhandledRejection', (reason) => rejectionListeners.at(-1)?.(reason))
-
-/** How the process ends once its command has. */
-const end = { isForced: false }
-
-void run(process.argv.slice(2)).then((exitCode) => {
-  // Not process.exit(): that would cut off what a pipe has not taken yet.
-  process.exitCode ??= exitCode
-  // What a cancelled migration left (a timer, a socket) would keep the process from ending.
-  if (end.isForced) process.stdout.write('', () => process.exit())
+const strayListeners: ((stray: Stray) => void)[] = []
+/** Rejected with what nothing caught, and nobody listened for: what the command waits for may never come. */
+const strayed = new Promise<never>((_resolve, reject) => {
+  strayListeners.push((stray) => {
+    reject(strayFailure(stray) ?? stray.error)
+  })
+})
+process.on('unhandledRejection', (reason) => {
+  strayListeners.at(-1)?.({ error: asError(reason), isRejection: true })
+})
+process.on('uncaughtException', (error) => {
+  strayListeners.at(-1)?.({ error, isRejection: false })
+})
+strayed.catch((error: unknown) => {
+  const terminal = terminalAt(NOWHERE)
+  end.isForced = true
+  // Once there is a result, no second document goes beside it.
+  return endWith(end.isDone ? tellFailure(terminal, error) : reportFailure(args, terminal, error))
 })
 
-async function run(args: readonly string[]): Promise<number> {
+void run().then((exitCode) => (end.isDone ? undefined : endWith(exitCode)))
+
+async function run(): Promise<number> {
   try {
     return await runCommandLine(args, terminalAt(findPlace()))
   } catch (error) {
     return reportFailure(args, terminalAt(NOWHERE), error)
   }
+}
+
+/** How long what migrations left (a timer, a connection) may keep the process from ending. */
+const GRACE_MS = 1000
+
+/** Ends the process, once all that it wrote is read: process.exit() cuts off what a pipe has not taken yet. */
+async function endWith(exitCode: number): Promise<void> {
+  end.exitCode = exitCode
+  end.isDone = true
+  for (const stream of [stdout, process.stderr]) {
+    await new Promise<void>((resolve) => stream.write('', () => resolve()))
+  }
+  process.exitCode = finalCode()
+  if (end.isForced) exit()
+  setTimeout(() => {
+    const left = process.getActiveResourcesInfo().filter((name) => !OWN_RESOURCES.includes(name))
+    if (!args.includes('--quiet')) {
+      process.stderr.write(
+        `Warning: a migration left something open, which is closed now: ${left.join(', ')}\n`,
+      )
+    }
+    exit()
+  }, GRACE_MS).unref()
+}
+
+/** The streams of the process, as Node names them. */
+const OWN_RESOURCES = ['PipeWrap', 'TTYWrap']
+
+function finalCode(): number {
+  return end.isOutputLost ? 1 : end.exitCode
 }
 
 /**
@@ -89,7 +151,7 @@ async function withInterrupts<Result>(
     return await use({ stop: stop.signal, cancel: cancel.signal })
   } finally {
     dispose()
-    end.isForced = cancel.signal.aborted
+    end.isForced ||= cancel.signal.aborted
   }
 }
 

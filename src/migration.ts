@@ -175,10 +175,18 @@ export interface History {
 /** The naming rule in words, for messages. */
 export const NAMING_RULE = 'number_snake_case_name.ts, for example 006_add_patient_allergies.ts'
 
-const MIGRATION_NAME = /^(\d{1,15})_[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/
+/** With more, two numbers might be the same to JavaScript. */
+export const MOST_DIGITS = 15
+
+const MIGRATION_NAME = /^(\d+)_[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/
 
 /** The number in a migration's name; undefined where the name breaks the naming rule. */
 export function migrationNumber(name: string): number | undefined {
   const digits = MIGRATION_NAME.exec(name)?.[1]
-  return digits === undefined ? undefined : Number(digits)
+  return digits === undefined || digits.length > MOST_DIGITS ? undefined : Number(digits)
+}
+
+/** True where that is all that is wrong with a name. */
+export function isNumberTooLong(name: string): boolean {
+  return MIGRATION_NAME.test(name) && migrationNumber(name) === undefined
 }

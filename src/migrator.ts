@@ -23,7 +23,6 @@ import type { Direction } from './events.ts'
 import { HISTORY_TABLE, migrationNumber } from './migration.ts'
 import { withSessions } from './migration-session.ts'
 import {
-  asError,
   type CompletedMigration,
   lateFailure,
   type Run,
@@ -31,6 +30,7 @@ import {
   type RunOptions,
 } from './run-migration.ts'
 import { RESET_SESSION } from './session-settings.ts'
+import { asError, type Stray } from './stray.ts'
 
 /** The whole truth of a run: what is done, what failed, what was not tried. */
 export interface MigrationRun {
@@ -54,8 +54,7 @@ export async function runMigrations(
   migrations: readonly LoadedMigration[],
   options: RunOptions,
 ): Promise<MigrationRun> {
-  const rejections: unknown[] = []
-  const stopListening = options.onUnhandledRejection((reason) => rejections.push(reason))
+  const { strays, strayed, stopListening } = listenForStrays(options)
   const completed: CompletedMigration[] = []
   const begun = new Set<string>()
   const { stop } = options.interrupts
@@ -63,7 +62,7 @@ export async function runMigrations(
   try {
     refuseAwaitedBuilders(createKysely({ client: database.client, scope: undefined }))
     await withSessions(database, options, options.report, async (sessions) => {
-      const run: Run = { ...options, ...sessions, resetSql: RESET_SESSION, rejections }
+      const run: Run = { ...options, ...sessions, resetSql: RESET_SESSION, strays, strayed }
       // Before any begins: what this fails with is no failure of theirs.
       if (migrations.some(({ module }) => !module.transaction)) await ensureAttempts(database)
       for (const group of groupsOfEqualWidth(migrations)) {
@@ -79,10 +78,11 @@ export async function runMigrations(
     stopListening()
   }
 
-  const last = completed.at(-1)
-  if (failure === undefined && rejections.length > 0 && last !== undefined) {
+  const last = migrations.find(({ file }) => file.name === completed.at(-1)?.name)
+  const [stray] = strays
+  if (failure === undefined && stray !== undefined && last !== undefined) {
     // It came while the last one was being committed: too late to undo, not too late to tell.
-    failure = { name: last.name, error: lateFailure(last.name, options.direction, rejections[0]) }
+    failure = { name: last.file.name, error: lateFailure(last, options.direction, stray) }
   }
   if (stop.aborted && (failure?.name === undefined || !begun.has(failure.name))) {
     failure = { name: undefined, error: stoppedError(stop) }
@@ -92,6 +92,22 @@ export async function runMigrations(
     failure,
     notTried: migrations.map(({ file }) => file.name).filter((name) => !begun.has(name)),
   }
+}
+
+function listenForStrays({ onStray }: RunOptions): Pick<Run, 'strays' | 'strayed'> & {
+  readonly stopListening: () => void
+} {
+  const strays: Stray[] = []
+  let stopListening = (): void => undefined
+  const strayed = new Promise<never>((_resolve, reject) => {
+    stopListening = onStray((stray) => {
+      strays.push(stray)
+      reject(stray.error)
+    })
+  })
+  // Whoever waits for it hears of it.
+  strayed.catch(() => undefined)
+  return { strays, strayed, stopListening }
 }
 
 function stoppedError({ reason }: AbortSignal): MigrationError {

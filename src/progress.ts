@@ -107,7 +107,11 @@ export function createProgress(view: View, output: ProgressOutput): Report {
       }
       case 'dropping':
         stop()
-        output.write(`Dropping all that is in database ${event.database}: ${event.objects}\n`)
+        output.write(
+          event.others === undefined
+            ? `Dropping all that is in database ${event.database}: ${event.objects}\n`
+            : `Dropping what this role owns in database ${event.database}, and what depends on it: ${event.objects}; other roles own ${event.others}\n`,
+        )
         start(event.type, '  the drop')
         break
       case 'proving': {

@@ -31,6 +31,7 @@ import {
   createStatementScope,
   type StatementScope,
 } from './statement-scope.ts'
+import type { Stray } from './stray.ts'
 import {
   describeLooseEnd,
   type LooseMigration,
@@ -61,8 +62,8 @@ export interface RunOptions extends Patience {
   readonly client: string
   /** The migrations that are tried again, by name: what is known of the attempts that were interrupted. */
   readonly earlierAttempts: ReadonlyMap<string, MigrationAttempt>
-  /** Calls the listener with each promise that is rejected and not handled; gives a way to stop. */
-  readonly onUnhandledRejection: (listener: (reason: unknown) => void) => () => void
+  /** Calls the listener with whatever nothing caught; gives a way to stop. */
+  readonly onStray: (listener: (stray: Stray) => void) => () => void
   /** Throws where a statement of the migration may not be sent here, beyond what may be sent nowhere. */
   readonly refuse?: ((sql: string, migration: string) => void) | undefined
   /** Each statement of a migration goes through it, where what it does is to be seen. */
@@ -73,8 +74,10 @@ export interface RunOptions extends Patience {
 export interface Run extends RunOptions, SessionContext {
   /** Puts the session back to its defaults. */
   readonly resetSql: string
-  /** What promises that nobody awaited were rejected with. */
-  readonly rejections: readonly unknown[]
+  /** What nothing caught. */
+  readonly strays: readonly Stray[]
+  /** Rejected with the first of them: what a migration waits for may then never come. */
+  readonly strayed: Promise<never>
 }
 
 /**
@@ -190,26 +193,29 @@ async function isTriedAgain(attempt: Attempt, run: Run, error: unknown): Promise
   const isWorthIt =
     migration.module.transaction &&
     isLockFailure(causeOf(error, attempt.scope.firstFailure())) &&
-    !isUnawaited(attempt, run, error)
+    strayOf(attempt, run, error) === undefined
   return isWorthIt && (await pauseBeforeRetry(wait, run, run.report))
 }
 
-function isUnawaited({ scope }: Attempt, { rejections }: Run, error: unknown): boolean {
-  return [error, scope.firstFailure()?.error].some((one) => rejections.includes(one))
+/** What nothing caught, where that is what the migration failed with. */
+function strayOf({ scope }: Attempt, { strays }: Run, error: unknown): Stray | undefined {
+  const failures = [error, scope.firstFailure()?.error]
+  return strays.find((stray) => failures.includes(stray.error))
 }
 
 function describeFailure(attempt: Attempt, run: Run, error: unknown): MigrationError {
   const { migration, scope, wait } = attempt
   const firstFailure = scope.firstFailure()
+  const stray = strayOf(attempt, run, error)
   const failed = migrationFailure({
     name: migration.file.name,
     direction: run.direction,
     error,
     firstFailure,
     location: migration.locate(error),
-    isUnawaited: isUnawaited(attempt, run, error),
+    stray,
   })
-  const isBlocked = isLockFailure(causeOf(error, firstFailure)) && !isUnawaited(attempt, run, error)
+  const isBlocked = isLockFailure(causeOf(error, firstFailure)) && stray === undefined
   if (!isBlocked) return failed
   const { stop } = run.interrupts
   return stop.aborted ? stoppedFailure(failed, wait, stop) : blockedFailure(failed, wait)
@@ -252,10 +258,11 @@ async function callMigration(
   const { file, module } = migration
   const call = direction === 'up' ? module.up : module.down
   if (call === undefined) throw new Error(`${file.name} has no ${direction}`)
+  refuseStrays(run)
   const watched = db.withPlugin(scope.plugin)
   const cancellation = awaitCancellation(file.name, run)
   try {
-    await Promise.race([call(watched, watched, tools), cancellation.cancelled])
+    await Promise.race([call(watched, watched, tools), cancellation.cancelled, run.strayed])
   } catch (error) {
     // Nothing of it may reach the connection after the rollback.
     await scope.close()
@@ -267,13 +274,17 @@ async function callMigration(
   if (complaint !== undefined) throw complaint
 }
 
+function refuseStrays({ strays: [stray] }: Run): void {
+  if (stray !== undefined) throw stray.error
+}
+
 /** What writes the history, once the migration's own work is done. */
 function record(
   attempt: Attempt,
   run: Run,
   attemptId = run.earlierAttempts.get(attempt.migration.file.name)?.id,
 ): readonly string[] {
-  if (run.rejections.length > 0) throw asError(run.rejections[0])
+  refuseStrays(run)
   const { migration, scope, startedAt } = attempt
   const durationMs = Math.round(performance.now() - startedAt)
   attempt.isRecording = true
@@ -339,20 +350,19 @@ function explainRetry(
   })
 }
 
-/** The error for a rejection that came once the migration was committed. */
-export function lateFailure(name: string, direction: Direction, error: unknown): MigrationError {
+/** The error for what nothing caught, where it came once the migration was committed. */
+export function lateFailure(
+  { file, locate }: LoadedMigration,
+  direction: Direction,
+  stray: Stray,
+): MigrationError {
   const failed = migrationFailure({
-    name,
+    name: file.name,
     direction,
-    error,
+    error: stray.error,
     firstFailure: undefined,
-    location: undefined,
-    isUnawaited: true,
+    location: locate(stray.error),
+    stray,
   })
   return withDetails(failed, ['that was after COMMIT, which can’t be undone'])
-}
-
-/** What was thrown, as an Error. */
-export function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason))
 }

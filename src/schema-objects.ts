@@ -13,6 +13,8 @@ interface SchemaObject {
 export interface CleanPlan {
   readonly drops: readonly SchemaObject[]
   readonly kept: readonly SchemaObject[]
+  /** What other roles own: some of it may go with what it depends on. */
+  readonly others: readonly SchemaObject[]
 }
 
 /** How many objects one transaction drops: each takes a few of the server's lock slots. */
@@ -75,7 +77,7 @@ export async function planClean(database: Database): Promise<CleanPlan> {
 /** What carries a clean out. */
 export interface CleanSteps {
   /** Hears what will be dropped, before any of it is. */
-  readonly onPlan: (drops: readonly SchemaObject[]) => void
+  readonly onPlan: (plan: CleanPlan) => void
   /** Runs the statements in one transaction. */
   readonly transact: (statements: readonly string[]) => Promise<void>
 }
@@ -90,8 +92,9 @@ export async function executeClean(
   { onPlan, transact }: CleanSteps,
 ): Promise<CleanPlan> {
   const origin = await readOrigin(database)
-  const { drops } = await planBeyond(database, origin)
-  onPlan(drops)
+  const plan = await planBeyond(database, origin)
+  onPlan(plan)
+  const { drops } = plan
   const forget = await forgetStatements(database)
   let dropped = 0
   try {
@@ -110,8 +113,8 @@ export async function executeClean(
   }
   await transact([`drop table if exists ${ownTableNames(database).join(', ')}`])
   // Looked up again: what depended on something that was dropped went with it.
-  const { kept } = await planBeyond(database, origin)
-  return { drops, kept }
+  const { kept, others } = await planBeyond(database, origin)
+  return { drops, kept, others }
 }
 
 function ownTableNames(database: Database): readonly string[] {
@@ -151,12 +154,16 @@ async function planBeyond(
   const isKept = ({ type, identity, is_ours }: ObjectRow): boolean =>
     !is_ours || (type === 'schema' && foreignSchemas.has(identity))
   const all = [...topLevel, ...contents].sort((a, b) => dropRank(a) - dropRank(b))
-  return { drops: all.filter((object) => !isKept(object)), kept: all.filter(isKept) }
+  return {
+    drops: all.filter((object) => !isKept(object)),
+    kept: all.filter(isKept),
+    others: all.filter(({ is_ours }) => !is_ours),
+  }
 }
 
-/** `8 tables, 1 function`; `nothing yet` where there is none. */
+/** `8 tables, 1 function`; `nothing` where there is none. */
 export function countObjects(objects: readonly SchemaObject[]): string {
-  if (objects.length === 0) return 'nothing yet'
+  if (objects.length === 0) return 'nothing'
   const counts = new Map<string, number>()
   for (const { type } of objects) counts.set(type, (counts.get(type) ?? 0) + 1)
   return [...counts]

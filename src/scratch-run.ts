@@ -31,7 +31,7 @@ export async function runOnScratch(
   direction: Direction,
   aroundStatement?: AroundStatement,
 ): Promise<MigrationError | undefined> {
-  const { client, toolVersion, onUnhandledRejection } = context
+  const { client, toolVersion, onStray } = context
   const { stop } = context.interrupts
   // Also of a migration that fails: without a transaction, what it made by then stays.
   const sent: string[] = []
@@ -60,7 +60,7 @@ export async function runOnScratch(
     // Nothing here is worth finishing.
     interrupts: { stop, cancel: stop },
     report: () => undefined,
-    onUnhandledRejection,
+    onStray,
     aroundStatement: (statement, send) => {
       sent.push(statement.sql)
       return aroundStatement === undefined ? send() : aroundStatement(statement, send)

@@ -220,9 +220,15 @@ describe('loadMigrations', () => {
   })
 
   it('refuses await at the top of a module', async () => {
-    expect((await problems({ '001_a': `await Promise.resolve()\n${GOOD}` }))[0]).to.match(
-      /^migrations\/001_a\.ts:1:1 Top-level await/,
-    )
+    const problem = (place: string): string =>
+      `migrations/${place} Top-level await is not possible in a migration | Await inside up or down: all migrations are loaded before any runs.`
+    expect(await problems({ '001_a': `await Promise.resolve()\n${GOOD}` })).to.deep.equal([
+      problem('001_a.ts:1:1'),
+    ])
+    await project.write('migrations/lib/x.ts', `export {}\nfor await (const x of []) void x\n`)
+    expect(await problems({ '001_a': `import './lib/x.ts'\n${GOOD}` })).to.deep.equal([
+      problem('lib/x.ts:2:5'),
+    ])
   })
 
   it('says where a module throws at its top', async () => {

@@ -154,6 +154,23 @@ Hint: Use a role that owns the schema, or let an administrator run: grant usage,
       })
     })
 
+    it('names the object that the role lacks a privilege on', async () => {
+      await project.write('migrations/001_patients.ts', tableMigration('patients'))
+      expect((await project.run(['up', '--no-codegen'], env)).exitCode).to.equal(0)
+      const url = adminUrl.replace(/postgres$/, 'health')
+      try {
+        const { stderr } = await project.run(['status'], { ...env, DB_USER: 'reader' })
+        expect(stderr).to
+          .equal(`Error: the database refuses: permission denied for table migration_history
+  SQLSTATE 42501
+Hint: Use a role that owns the table, or let an administrator run: grant select, insert, update, delete on table "public"."migration_history" to "reader"
+`)
+      } finally {
+        await project.remove('migrations/001_patients.ts')
+        await queryUrl(url, 'drop table migration_history, patients')
+      }
+    })
+
     it('refuses an unknown host', async () => {
       const code = await lookup('name.invalid').catch(
         (error: unknown) => (error as { code: string }).code,

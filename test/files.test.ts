@@ -96,6 +96,32 @@ describe('migration files', () => {
       })
     }
 
+    it('refuses a number that is too large', async () => {
+      await write('999999999999999_y.ts', '99999999999999999999_z.ts')
+      expect(await problems()).to.have.length(1)
+      expect((await problems())[0]).to.include({
+        message: 'the number of 99999999999999999999_z.ts is too large',
+        hint: 'A number has 15 digits at most.',
+      })
+    })
+
+    it('refuses what can’t be read', async () => {
+      await symlink('../gone.ts', join(folder, '001_a.ts'))
+      expect(await problems()).to.have.length(1)
+      expect((await problems())[0]).to.include({
+        message: "001_a.ts can't be read (ENOENT)",
+        hint: 'Where it is a link, what it names is gone: restore that, or remove the link.',
+      })
+      await symlink('.', join(folder, '002_b.ts'))
+      expect(await messages()).to.deep.equal([
+        "001_a.ts can't be read (ENOENT)",
+        "002_b.ts can't be read (EISDIR)",
+      ])
+      const { exitCode, stdout, stderr } = await project.run(['verify', '--no-target'])
+      expect([exitCode, stdout]).to.deep.equal([2, ''])
+      expect(stderr).to.contain("001_a.ts can't be read").and.not.contain('This is a bug')
+    })
+
     it('refuses a number that several have, however they write it', async () => {
       await write('002_b.ts', '01_a.ts', '2_c.ts', '002_a.ts')
       expect(await messages()).to.deep.equal(['number 2 is used by 002_a and 002_b and 2_c'])

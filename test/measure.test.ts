@@ -159,7 +159,7 @@ describe('measureMigration', () => {
       interrupts: NO_INTERRUPTS,
       client: 'ana@laptop',
       toolVersion: '0.0.0-test',
-      onUnhandledRejection: () => () => undefined,
+      onStray: () => () => undefined,
     } as unknown as RunContext
     const migration: LoadedMigration = {
       file: migrationFile('001_a'),

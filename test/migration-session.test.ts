@@ -7,6 +7,7 @@ import type { Database } from '../src/database.ts'
 import type { ProgressEvent } from '../src/events.ts'
 import { ensureHistory } from '../src/history.ts'
 import type { MigrationRun } from '../src/migrator.ts'
+import { asError } from '../src/stray.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { rejectionOf } from './support/errors.ts'
 import { migrationFile } from './support/history.ts'
@@ -69,9 +70,11 @@ describe('the session of a migration', () => {
       earlierAttempts: new Map(),
       historySql: () => 'select 1',
       report: (event) => events.push(event),
-      onUnhandledRejection: (listener) => {
-        process.on('unhandledRejection', listener)
-        return () => process.off('unhandledRejection', listener)
+      onStray: (listener) => {
+        const onRejection = (reason: unknown): void =>
+          listener({ error: asError(reason), isRejection: true })
+        process.on('unhandledRejection', onRejection)
+        return () => process.off('unhandledRejection', onRejection)
       },
     })
   }

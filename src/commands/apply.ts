@@ -143,7 +143,7 @@ export async function applyLocked(
 
 /** What a run takes from its command's context and from the history, whichever its direction. */
 export function runSettings(
-  { config, interrupts, report, client, onUnhandledRejection }: RunContext,
+  { config, interrupts, report, client, onStray }: RunContext,
   direction: Direction,
   { attempts }: History,
 ): Omit<RunOptions, 'historySql'> {
@@ -157,7 +157,7 @@ export function runSettings(
     client,
     interrupts,
     report,
-    onUnhandledRejection,
+    onStray,
   }
 }
 

@@ -76,8 +76,13 @@ async function dropAll(
 ): Promise<CleanPlan> {
   return withSessions(database, { ...config, interrupts }, report, (sessions) =>
     executeClean(database, {
-      onPlan: (drops) => {
-        report({ type: 'dropping', database: database.name, objects: countObjects(drops) })
+      onPlan: ({ drops, others }) => {
+        report({
+          type: 'dropping',
+          database: database.name,
+          objects: countObjects(drops),
+          others: others.length === 0 ? undefined : countObjects(others),
+        })
       },
       transact: (statements) => runOwnTransaction(sessions, 'the drop', statements),
     }),
@@ -100,10 +105,12 @@ function confirmation({ config, ask }: Context): ((plan: CleanPlan) => Promise<v
   if (ask === undefined) {
     throw refusal(name, `clean drops all data in "${name}", and nobody confirmed it`)
   }
-  return async ({ drops }) => {
-    const answer = await ask(
-      `This drops all data in database "${name}" (${countObjects(drops)}).\nType the database's name to go on: `,
-    )
+  return async ({ drops, others }) => {
+    const what =
+      others.length === 0
+        ? `all data in database "${name}" (${countObjects(drops)})`
+        : `what this role owns in database "${name}", and what depends on it (${countObjects(drops)}; other roles own ${countObjects(others)})`
+    const answer = await ask(`This drops ${what}.\nType the database's name to go on: `)
     if (answer.trim() !== name) throw refusal(name, `that is not "${name}": nothing was dropped`)
   }
 }

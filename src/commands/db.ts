@@ -92,7 +92,7 @@ export async function quickStart(
 }
 
 function formatUrl(target: ServerTarget): string {
-  const { host, port, database, user, password, tls, tlsCaFile, options } = target
+  const { host, port, database, user, password, tls, tlsCaFile, options, applicationName } = target
   // The folder of a Unix socket is no host name: it goes into the query, as libpq reads it.
   const isSocket = host.startsWith('/')
   const hostname = isSocket ? 'localhost' : host.includes(':') ? `[${host}]` : host
@@ -104,6 +104,7 @@ function formatUrl(target: ServerTarget): string {
   if (tls !== 'disable') url.searchParams.set('sslmode', tls)
   if (tlsCaFile !== undefined) url.searchParams.set('sslrootcert', tlsCaFile)
   if (options !== undefined) url.searchParams.set('options', options)
+  if (applicationName !== undefined) url.searchParams.set('application_name', applicationName)
   return url.href
 }
 

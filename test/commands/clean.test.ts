@@ -398,6 +398,24 @@ Hint: To drop all its data: CONFIRM=${database.name} make migrate-clean
       await queryUrl(serverUrl(), `drop role ${role}`)
     })
 
+    it('says that nothing is its own, where others made everything', async () => {
+      await up()
+      const questions: string[] = []
+      await project.run(['clean'], { DATABASE_URL: env.DATABASE_URL ?? '' }, (question) => {
+        questions.push(question)
+        return Promise.resolve('')
+      })
+      expect(questions[0]).to.match(
+        /^This drops what this role owns in database ".+", and what depends on it \(nothing; other roles own 2 tables\)\.\n/,
+      )
+      const { exitCode, stderr } = await run(['clean'], env)
+      expect(exitCode).to.equal(1)
+      expect(stderr).to.match(
+        /^Dropping what this role owns in database .+: nothing; other roles own 2 tables\n/,
+      )
+      expect(stderr).to.contain('Error: 001_patients failed: relation "patients" already exists\n')
+    })
+
     it('drops what the role made, and keeps what others own, telling so', async () => {
       await database.query('create extension hstore')
       await database.query('create table reference_codes (code text)')
@@ -412,6 +430,9 @@ Hint: To drop all its data: CONFIRM=${database.name} make migrate-clean
       await database.query('create view view_of_others as select * from patients')
       const { exitCode, stdout, stderr } = await run(['clean'], env)
       expect(exitCode, stderr).to.equal(0)
+      expect(stderr.split('\n')[0]).to.equal(
+        `Dropping what this role owns in database ${database.name}, and what depends on it: 2 tables, 1 extension; other roles own 1 view, 2 tables`,
+      )
       expect(stdout.replace(/\d+ ms/, 'n ms')).to
         .equal(`Dropped 3 objects of ${database.name} with all data.
 Kept, since another role owns it: table audit.of_others, table public.reference_codes, schema audit

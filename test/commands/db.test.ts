@@ -39,6 +39,11 @@ describe('db', () => {
         { DATABASE_URL: 'postgresql://a:b@h/d?options=-c%20search_path%3Dapp' },
         'postgres://a:b@h:5432/d?options=-c+search_path%3Dapp',
       ],
+      [
+        'with a name of the application',
+        { DATABASE_URL: 'postgres://a:b@/d?host=/tmp/dir&port=6543&application_name=front%20desk' },
+        'postgres://a:b@localhost:6543/d?host=%2Ftmp%2Fdir&application_name=front+desk',
+      ],
     ] as const) {
       it(`gives the URL ${what}, which means the same`, async () => {
         const { exitCode, stdout, stderr } = await project.run(['db', 'url'], env)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import type { Interrupts } from '../../src/interrupts.ts'
+import { asError } from '../../src/stray.ts'
 import { type Ending, type Environment, REPOSITORY, startProgram } from './program.ts'
 
 /** What a command line came to. */
@@ -82,13 +83,15 @@ async function runInProcess(
     client: 'tester@test-host',
     ask,
     withInterrupts: (use) => use(NO_INTERRUPTS),
-    onUnhandledRejection: (listener) => {
+    onStray: (listener) => {
       // The test runner listens too, and would fail the test for what the program handles.
       const others = process.listeners('unhandledRejection')
       process.removeAllListeners('unhandledRejection')
-      process.on('unhandledRejection', listener)
+      const onRejection = (reason: unknown): void =>
+        listener({ error: asError(reason), isRejection: true })
+      process.on('unhandledRejection', onRejection)
       return () => {
-        process.off('unhandledRejection', listener)
+        process.off('unhandledRejection', onRejection)
         for (const other of others) process.on('unhandledRejection', other)
       }
     },

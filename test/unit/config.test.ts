@@ -40,6 +40,7 @@ const DEFAULTS: ServerTarget = {
   tls: 'disable',
   tlsCaFile: undefined,
   options: undefined,
+  applicationName: undefined,
 }
 
 describe('configure', () => {
@@ -191,7 +192,13 @@ describe('configure', () => {
       ['postgres://db?sslmode=', {}],
       ['postgres://db?host=&port=', {}],
       ['postgres://db?options=-c%20search_path%3Dapp', { options: '-c search_path=app' }],
-      ['postgres://db?application_name=x', {}],
+      ['postgres://db?application_name=x', { applicationName: 'x' }],
+      [
+        'postgres://ada:s3@/app?host=/tmp/dir&port=6543',
+        { user: 'ada', password: 's3', host: '/tmp/dir', port: 6543, database: 'app' },
+      ],
+      ['postgres://ada@:6543/app', { user: 'ada', host: 'localhost', port: 6543, database: 'app' }],
+      ['postgres://ada:s3@', { user: 'ada', password: 's3', host: 'localhost' }],
     ] as const) {
       it(`is read: ${JSON.stringify(text)}`, () => {
         expect(target({ DATABASE_URL: text })).to.deep.equal({ ...DEFAULTS, ...parts })
@@ -209,6 +216,7 @@ describe('configure', () => {
       'postgres://ada:12/s3cret@db/app',
       'postgres://ada:12#s3cret@db/app',
       'postgres://ada:12?s3cret@db/app',
+      'postgres://ada:s3@/cret@db/app',
       'postgres://ada:s3cret@db:none/app',
       'postgres://ada:s3cret@db:70000/app',
       'postgres://ada:s3cret@d b/app',

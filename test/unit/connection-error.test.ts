@@ -14,6 +14,7 @@ const TARGET: ServerTarget = {
   tls: 'disable',
   tlsCaFile: undefined,
   options: undefined,
+  applicationName: undefined,
 }
 
 const failure = (code: string, message: string): Error =>
