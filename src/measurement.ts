@@ -32,6 +32,11 @@ export interface TableEffect {
    * pg_get_partition_constraintdef. Only the parent’s catalog knows the key; left out where nobody looked.
    */
   readonly partitionConstraint?: string | undefined
+  /**
+   * What is not there any more under its name: the table, or columns of it, with its name before theirs; left
+   * out where that is nothing.
+   */
+  readonly gone?: readonly string[] | undefined
 }
 
 /** How much there is of a table, as the catalog estimates. */

@@ -47,7 +47,11 @@ const TABLES = `
              select coalesce(json_agg(json_build_object(
                       'oid', i.oid::int8, 'name', i.relname, 'file', pg_relation_filenode(i.oid)::int8)), '[]')
                from pg_index x join pg_class i on i.oid = x.indexrelid
-              where x.indrelid = c.oid))), '[]')
+              where x.indrelid = c.oid),
+           'columns', (
+             select coalesce(json_agg(json_build_object('number', a.attnum, 'name', quote_ident(a.attname))), '[]')
+               from pg_attribute a
+              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))), '[]')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where c.relkind in ('r', 'p', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
      and c.relname <> all ($1)`

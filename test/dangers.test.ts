@@ -103,6 +103,7 @@ const LOCKS: Readonly<Record<string, readonly [table: string, lock: LockMode] | 
   'policy-locks-table': ['public.visits', 'AccessExclusiveLock'],
   'domain-constraint-scans-tables': ['public.contacts', 'ShareLock'],
   'backfill-in-one-statement': ['public.visits', 'RowExclusiveLock'],
+  'code-hides-statements': ['public.visits', 'AccessExclusiveLock'],
   'blocks-while-it-works': ['public.visits', 'AccessExclusiveLock'],
 }
 
@@ -115,8 +116,15 @@ const REPEATED = new Set(['trigger-locks-table', 'policy-locks-table'])
 /** What the statements of those that pass have besides. */
 const HINTED = new Set(['foreign-key-without-index', 'if-exists-hides-differences'])
 
+/** Whose safe way only whoever wrote it knows. */
+const UNPRINTED = new Set(['code-hides-statements'])
+
 /** Whose printed code is run: all at full size. */
-const PROVED = new Set(sample(RULES, 4).map(({ id }) => id))
+const PROVED = new Set(
+  sample(RULES, 4)
+    .map(({ id }) => id)
+    .filter((id) => !UNPRINTED.has(id)),
+)
 
 /** This repository’s own. */
 const STYLE = { semi: false, singleQuote: true, printWidth: 100 }
@@ -417,8 +425,8 @@ describe('findDangers', () => {
           'alter table visits rename column notes to remarks',
         ],
         [
-          'what a function does',
-          ['blocks-while-it-works'],
+          'what DO does',
+          ['code-hides-statements'],
           'do $$ begin alter table visits alter column duration type bigint; end $$',
         ],
         [
@@ -548,6 +556,118 @@ describe('findDangers', () => {
         }
       })
     }
+  })
+
+  describe('finds what code does out of sight', () => {
+    const procedure = `create procedure tidy() language plpgsql as $$ begin alter table visits drop column notes; end $$`
+    const emptying = `create function empty_visits() returns integer language plpgsql as
+      $$ begin delete from visits; return 1; end $$`
+    const drops = 'takes public.visits.notes away, and breaks the code that says it'
+    for (const [what, fact, ...statements] of [
+      [
+        'a column that DO drops',
+        `${drops}; the rules can’t judge what DO runs there`,
+        'do $$ begin alter table visits drop column notes; end $$',
+      ],
+      [
+        'a column that DO drops under a lock from before',
+        `${drops}; the rules can’t judge what DO runs there`,
+        'alter table visits add column channel text',
+        'do $$ begin alter table visits drop column notes; end $$',
+      ],
+      [
+        'a column that DO renames beside another statement',
+        `${drops}; the rules can’t judge what DO runs there`,
+        `set local work_mem = '5MB'; do $$ begin alter table visits rename notes to remarks; end $$`,
+      ],
+      [
+        'a table that DO drops',
+        'takes public.bookings away, and breaks the code that says it; the rules can’t judge what DO runs there',
+        `do $$ begin execute 'drop table ' || 'bookings'; end $$`,
+      ],
+      [
+        'a table that DO empties',
+        'takes ACCESS EXCLUSIVE on public.visits, which blocks reads and writes, while the table is written anew; the rules can’t judge what DO runs there',
+        'do $$ begin truncate visits; end $$',
+      ],
+      [
+        'rows that DO deletes',
+        'reads all of public.visits, and may change any row of it; the rules can’t judge what DO runs there',
+        'do $$ begin delete from visits; end $$',
+      ],
+      [
+        'rows that DO updates under a lock from before',
+        'reads all of public.patients, and may change any row of it; the rules can’t judge what DO runs there',
+        "insert into patients values ('00000000-0000-0000-0000-000000000000', 'MRN')",
+        "do $$ begin update patients set mrn = ''; end $$",
+      ],
+      [
+        'a lock that DO takes',
+        'takes ACCESS EXCLUSIVE on public.visits, which blocks reads and writes; the rules can’t judge what DO runs there',
+        'do $$ begin alter table visits add column channel text; end $$',
+      ],
+      [
+        'a column that CALL drops',
+        `${drops}; the rules can’t judge what CALL runs there`,
+        procedure,
+        'call tidy()',
+      ],
+      [
+        'rows that a function deletes',
+        'reads all of public.visits, and may change any row of it; the rules can’t judge what a function or trigger runs there',
+        emptying,
+        'select empty_visits()',
+      ],
+    ] as const) {
+      it(what, async () => {
+        const found = await dangersOf(...statements)
+        const hidden = found.filter(({ level }) => level === 'dangerous')
+        expect(hidden.map(({ rule, message }) => `${rule}: ${message}`)).to.deep.equal([
+          `code-hides-statements: ${fact}`,
+        ])
+      })
+    }
+
+    for (const [what, ...statements] of [
+      [
+        'a type that is made where there is none',
+        `do $$ begin create type triage as enum ('RED'); exception when duplicate_object then null; end $$`,
+      ],
+      ['a grant', 'do $$ begin grant select on visits to public; end $$'],
+      [
+        'what DO does to a table that the migration made itself',
+        'create table labs (id uuid primary key, code text)',
+        'do $$ begin alter table labs drop column code; delete from labs; end $$',
+      ],
+      [
+        'rows that are read and written elsewhere, or that are made of others',
+        'create table labs (code text)',
+        'do $$ begin insert into labs select mrn from patients; end $$',
+        "insert into contacts select id, mrn from patients where not exists (select from contacts where address = '')",
+        "insert into readings select taken_at + interval '1 day', value from readings where false",
+        'select count(*), now() from contacts',
+      ],
+      [
+        'a row that DO finds by an index',
+        'set local enable_seqscan = off',
+        "do $$ begin update visits set notes = '' where id = '00000000-0000-0000-0000-000000000000'; end $$",
+      ],
+    ] as const) {
+      it(`and lets pass ${what}`, async () => {
+        const found = await dangersOf(...statements)
+        expect(found.filter(({ level }) => level === 'dangerous')).to.deep.equal([])
+      })
+    }
+
+    it('though a rule is waived for another statement of the same text', async () => {
+      const found = await dangersOf(
+        'drop table bookings; do $$ begin alter table visits drop column notes; end $$',
+      )
+      expect(found.map(({ rule }) => rule)).to.include.members([
+        'drop-breaks-running-code',
+        'code-hides-statements',
+      ])
+    })
   })
 
   /** Runs the `up` of printed migrations. */
