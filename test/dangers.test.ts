@@ -558,6 +558,52 @@ describe('findDangers', () => {
     }
   })
 
+  describe('finds a change of rows through a view', () => {
+    const view =
+      'create view open_visits as select id, status, notes from visits where notes is not null'
+    for (const [what, verb, sql] of [
+      ['an update', 'update', "update open_visits set notes = ''"],
+      ['a delete', 'delete', 'delete from open_visits'],
+      [
+        'an update in WITH',
+        'update',
+        "with changed as (update open_visits set notes = '' returning 1) select count(*) from changed",
+      ],
+    ] as const) {
+      for (const [when, first, ...statements] of [
+        ['that was there', view, sql],
+        ['that the migration made', '', view, sql],
+      ] as const) {
+        it(`${what}, ${when}`, async () => {
+          const measured = await measureStatements(clinic, statements, first)
+          const [danger, ...others] = (await judgedDangers(measured)).filter(
+            ({ level }) => level === 'dangerous',
+          )
+          expect(others).to.deep.equal([])
+          expect(danger).to.include({
+            rule: 'backfill-in-one-statement',
+            table: 'public.visits',
+            message: `${verb} reads all of public.visits and locks every row that it changes until it commits`,
+            instead: undefined,
+          })
+          expect(danger?.hint).to.include('a view')
+        })
+      }
+    }
+
+    it('and lets pass one that an index finds, and one of a view of a new table', async () => {
+      const found = await dangersOf(
+        view,
+        'create table labs (id uuid primary key, code text)',
+        'create view open_labs as select id, code from labs',
+        "update open_labs set code = ''",
+        'set local enable_seqscan = off',
+        "delete from open_visits where id = '00000000-0000-0000-0000-000000000000'",
+      )
+      expect(found.filter(({ level }) => level === 'dangerous')).to.deep.equal([])
+    })
+  })
+
   describe('finds what code does out of sight', () => {
     const procedure = `create procedure tidy() language plpgsql as $$ begin alter table visits drop column notes; end $$`
     const emptying = `create function empty_visits() returns integer language plpgsql as

@@ -1,5 +1,5 @@
 import type { Node, RangeVar } from 'libpg-query'
-import { LOCK_MODES, type LockMode, type TableEffect } from '../measurement.ts'
+import type { TableEffect } from '../measurement.ts'
 import type { Match, Rule } from './rule.ts'
 import {
   as,
@@ -7,7 +7,9 @@ import {
   BLOCKS,
   effectsInUse,
   findAll,
+  isView,
   lockName,
+  mayWrite,
   nameOf,
   parseIdentity,
   partitionsBelow,
@@ -41,7 +43,7 @@ export const HIDDEN_CODE_RULE: Rule = {
 
 /** True for a statement that neither drops nor alters anything itself: what does is code that it runs. */
 function runsCode(node: Node): boolean {
-  return CODE.some((kind) => as(node, kind) !== undefined)
+  return CODE.some((kind) => kind in node)
 }
 
 /** That one of them reads a whole table in use is another rule’s matter, whichever table it is. */
@@ -86,16 +88,20 @@ function factOf(scene: Scene, effect: TableEffect, node: Node): string | undefin
  * True where it has a lock for that on a table that its text does not name: not as what it changes, which
  * another rule judges, and under a lock from before not as what it reads.
  */
-function mayChange(scene: Scene, { table, lock }: TableEffect, node: Node): boolean {
-  if (CHANGES.some((kind) => as(node, kind) !== undefined)) return false
-  const named = lock === undefined ? findAll(node, 'RangeVar') : changedIn(node)
-  return allowsChange(lock ?? heldOn(scene, table)) && !includes(scene, named.map(nameOf), table)
+function mayChange(scene: Scene, effect: TableEffect, node: Node): boolean {
+  if (CHANGES.some((kind) => kind in node) || !mayWrite(scene, effect)) return false
+  const changed = changedIn(node).map(nameOf)
+  const named = effect.lock === undefined ? findAll(node, 'RangeVar').map(nameOf) : changed
+  return !changed.some((table) => isView(scene, table)) && !includes(scene, named, effect.table)
 }
 
-function changedIn(node: Node): readonly RangeVar[] {
-  return (['InsertStmt', ...CHANGES] as const).flatMap((kind) =>
-    findAll(node, kind).flatMap(({ relation }) => relation ?? []),
-  )
+function changedIn(node: Node): readonly (RangeVar | undefined)[] {
+  return [
+    ...findAll(node, 'InsertStmt'),
+    ...findAll(node, 'UpdateStmt'),
+    ...findAll(node, 'DeleteStmt'),
+    ...findAll(node, 'MergeStmt'),
+  ].map(({ relation }) => relation)
 }
 
 /** True for one of the tables, or a partition of it. */
@@ -104,18 +110,4 @@ function includes(scene: Scene, tables: readonly TableName[], identity: string):
   return tables
     .flatMap((table) => [table, ...partitionsBelow(scene, table)])
     .some(({ schema = known.schema, name }) => schema === known.schema && name === known.name)
-}
-
-function allowsChange(lock: LockMode | undefined): boolean {
-  return lock !== undefined && LOCK_MODES.indexOf(lock) >= LOCK_MODES.indexOf('RowExclusiveLock')
-}
-
-/** The strongest lock that the transaction has on the table from statements before. */
-function heldOn({ statements, statement, migration }: Scene, table: string): LockMode | undefined {
-  if (!migration.isInTransaction) return undefined
-  const held = statements
-    .filter(({ index }) => index < statement.index)
-    .flatMap(({ effects }) => effects.filter((effect) => effect.table === table))
-    .map(({ lock }) => lock)
-  return LOCK_MODES.findLast((mode) => held.includes(mode))
 }

@@ -165,6 +165,13 @@ export function isInUse(scene: Scene, table: TableName): boolean {
   return madeBy(scene.statements.slice(scene.at + 1), table)
 }
 
+/** True for what was measured and is no table: a view, of which only the tables behind it tell anything. */
+export function isView(scene: Scene, table: TableName): boolean {
+  if (!isMeasured(scene) || shapeOf(scene, table) !== undefined) return false
+  const others = scene.statements.filter(({ node }) => !('ViewStmt' in node))
+  return !isNew(scene.migration, table) && !madeBy(others, table)
+}
+
 /** The tables of a schema that were there before; none where nobody looked. Partitions are their table’s. */
 export function tablesInUse(scene: Scene, schema: string): readonly TableName[] {
   return scene.tables
@@ -231,6 +238,23 @@ export function isMissing(scene: Scene, table: TableName): boolean {
     !scene.statements.some(({ effects }) => effects.some((effect) => isSame(effect.table, table)))
   )
 }
+
+/** True where the statement, or its transaction from before, has a lock on the table under which rows are changed. */
+export function mayWrite(
+  { statements, statement, migration }: Scene,
+  { table, lock }: TableEffect,
+): boolean {
+  const isBefore = ({ index }: ParsedStatement): boolean =>
+    migration.isInTransaction && index < statement.index
+  const held = statements
+    .filter(isBefore)
+    .flatMap(({ effects }) => effects.filter((effect) => effect.table === table))
+  return [lock, ...held.map((effect) => effect.lock)].some(
+    (mode) => mode !== undefined && !WEAKER_LOCKS.has(mode),
+  )
+}
+
+const WEAKER_LOCKS: ReadonlySet<LockMode> = new Set(['AccessShareLock', 'RowShareLock'])
 
 /** Locks under which nobody can write, or nobody even read (documentation, table 13.2). */
 export const BLOCKING_LOCKS: ReadonlySet<LockMode> = new Set([
