@@ -558,6 +558,108 @@ describe('findDangers', () => {
     }
   })
 
+  describe('finds what CASCADE takes along', () => {
+    const views = `create view priorities as select priority from visits;
+      create view priority_counts as select priority, count(*) from priorities group by 1`
+
+    it('foreign keys of a dropped key, which the printed code names and brings back', async () => {
+      const [danger] = await dangersOf('alter table patients drop constraint patients_pkey cascade')
+      expect(danger).to.include({
+        rule: 'cascade-drops-others',
+        level: 'dangerous',
+        message:
+          'drop constraint patients_pkey cascade drops foreign key visits_patient_id_fkey on public.visits too',
+      })
+      const instead = danger?.instead ?? ''
+      expect(instead).to.not.include('cascade')
+      expect(await dangersOfCode(instead)).to.deep.equal([])
+      await runUpAndDown(instead)
+    })
+
+    it('views of a dropped column, without a last step that they would stop', async () => {
+      const sql = 'alter table visits drop column priority cascade'
+      const [danger] = await judgedDangers(await measureStatements(clinic, [sql], views))
+      const named = 'view public.priorities, view public.priority_counts'
+      expect(danger?.message).to.include(`values are gone; CASCADE drops ${named} too`)
+      expect(danger?.hint).to.include(named)
+      expect(danger?.instead).to.equal(undefined)
+    })
+
+    it('foreign keys and views of a dropped table', async () => {
+      const first = 'create view names as select mrn from patients'
+      const sql = 'drop table patients cascade'
+      const [danger] = await judgedDangers(await measureStatements(clinic, [sql], first))
+      expect(danger?.message).to.include(
+        'CASCADE drops foreign key visits_patient_id_fkey on public.visits, view public.names too',
+      )
+    })
+
+    it('columns of a dropped type', async () => {
+      const [danger] = await dangersOf('drop type visit_kind cascade')
+      expect(danger).to.include({
+        rule: 'cascade-drops-others',
+        message: 'drop … cascade drops public.visits.kind too',
+      })
+    })
+
+    it('and lets pass a CASCADE that takes nothing along', async () => {
+      const found = await dangersOf(
+        'alter table visits drop constraint visits_type_check cascade',
+        'create type unused as enum ()',
+        'drop type unused cascade',
+      )
+      expect(found).to.deep.equal([])
+    })
+  })
+
+  for (const [what, first, sql, down] of [
+    [
+      'a foreign key that CASCADE took',
+      '',
+      'alter table patients drop constraint patients_pkey cascade',
+      'add constraint visits_patient_id_fkey',
+    ],
+    [
+      'the name of a view that CASCADE took',
+      'create view grouped as select id, mrn from patients group by id',
+      'alter table patients drop constraint patients_pkey cascade',
+      '// What takes this back: view public.grouped',
+    ],
+    [
+      'an index of a column',
+      '',
+      'alter table visits drop column status',
+      'create index idx_visits_status on public.visits',
+    ],
+    [
+      'UNLOGGED, where it was',
+      'alter table visits set unlogged',
+      'alter table visits set logged',
+      'alter table visits set unlogged',
+    ],
+    [
+      'nothing, where it was LOGGED before',
+      '',
+      'alter table visits set logged',
+      '// Nothing to take back',
+    ],
+    [
+      'nothing, where it had row level security before',
+      'alter table visits enable row level security, force row level security',
+      'alter table visits enable row level security, force row level security',
+      '// Nothing to take back',
+    ],
+  ] as const) {
+    it(`prints what brings back ${what}`, async () => {
+      const timeout = 'set local lock_timeout = 0'
+      const measured = await measureStatements(clinic, [timeout, sql], first)
+      const dangers = await judgedDangers(measured)
+      const { instead = '' } = dangers.find(({ rule }) => rule === 'lock-timeout-off') ?? {}
+      expect(instead.slice(instead.indexOf('function down'))).to.include(down)
+      await expectFormatted(instead)
+    })
+  }
+
   describe('finds a change of rows through a view', () => {
     const view =
       'create view open_visits as select id, status, notes from visits where notes is not null'

@@ -1,4 +1,5 @@
 import type { AlterTableCmd } from 'libpg-query'
+import type { Dependent } from '../measurement.ts'
 import { alterationsInUse } from './alterations.ts'
 import {
   addColumnLike,
@@ -15,11 +16,14 @@ import type { Match, Rule } from './rule.ts'
 import {
   as,
   columnOf,
+  dependentsOn,
   identityOf,
   isInUse,
   isMissing,
+  listDependents,
   lockPhrase,
   nameOfParts,
+  partsOn,
   primaryKeyOf,
   type Scene,
   shapeOf,
@@ -27,7 +31,6 @@ import {
   tablesInUse,
   type TableName,
 } from './scene.ts'
-import { partsOn } from './second-column.ts'
 
 const drop: Rule = {
   id: 'drop-breaks-running-code',
@@ -47,13 +50,21 @@ function droppedColumns(scene: Scene): readonly Match[] {
     .filter(({ table, command }) => !isWithoutColumn(scene, table, command))
     .map(({ table, command }) => {
       const column = command.name ?? ''
+      const isCascade = command.behavior === 'DROP_CASCADE'
+      const dependents = isCascade ? dependentsOn(scene, table, 'column', column) : []
+      const others = listDependents(dependents)
+      const migrations = withoutColumn(scene, table, column, others === '')
       return {
         table: identityOf(scene, table),
-        message: `drop column ${column} ${lockPhrase(scene, table, 'AccessExclusiveLock')} for a moment, breaks the code that says it, and its values are gone`,
-        hint: `Let it be null now, so that no insert needs ${column}; let the code neither read nor write it; once that is released everywhere, drop it in a migration of its own, with the rule waived.`,
-        instead: printMigrations(...withoutColumn(scene, table, column)),
+        message: `drop column ${column} ${lockPhrase(scene, table, 'AccessExclusiveLock')} for a moment, breaks the code that says it, and its values are gone${cascadeWords(dependents)}`,
+        hint: `Let it be null now, so that no insert needs ${column}; let the code neither read nor write it; once that is released everywhere, ${others === '' ? '' : `drop by name what needs it, or make that anew without it (${others}), and `}drop it in a migration of its own, with the rule waived.`,
+        instead: migrations.length === 0 ? undefined : printMigrations(...migrations),
       }
     })
+}
+
+function cascadeWords(dependents: readonly Dependent[]): string {
+  return dependents.length === 0 ? '' : `; CASCADE drops ${listDependents(dependents)} too`
 }
 
 /** True where IF EXISTS finds no such column. */
@@ -66,7 +77,13 @@ function isWithoutColumn(
   return isOptional === true && isKnown && columnOf(scene, table, name) === undefined
 }
 
-function withoutColumn(scene: Scene, table: TableName, name: string): readonly MigrationCode[] {
+/** The last step is left out where something needs the column: it would fail. */
+function withoutColumn(
+  scene: Scene,
+  table: TableName,
+  name: string,
+  isFree: boolean,
+): readonly MigrationCode[] {
   const column = columnOf(scene, table, name)
   const parts = partsOn(scene, table, name)
   const isKey = primaryKeyOf(scene, table)?.includes(name) === true
@@ -86,15 +103,23 @@ function withoutColumn(scene: Scene, table: TableName, name: string): readonly M
           },
         ]
       : []),
-    {
-      note: `In a later release, once no code that runs says ${name}:`,
-      config: waive(drop.id, `no release uses ${table.name}.${name} any more`),
-      up: [dropColumn(table, name)],
-      down:
-        column === undefined || column.isRequired
-          ? { irreversible: values }
-          : [comment(`Without its values.`), ...addColumnLike(table, column), ...parts.map(run)],
-    },
+    ...(isFree
+      ? [
+          {
+            note: `In a later release, once no code that runs says ${name}:`,
+            config: waive(drop.id, `no release uses ${table.name}.${name} any more`),
+            up: [dropColumn(table, name)],
+            down:
+              column === undefined || column.isRequired
+                ? { irreversible: values }
+                : [
+                    comment(`Without its values.`),
+                    ...addColumnLike(table, column),
+                    ...parts.map(run),
+                  ],
+          },
+        ]
+      : []),
   ]
 }
 
@@ -108,10 +133,12 @@ function droppedTables(scene: Scene): readonly Match[] {
     if (statement.missing_ok === true && isMissing(scene, table)) return []
     const name = tableIdentifier(table)
     const retired = { schema: table.schema, name: joinName(table.name, 'retired') }
+    const isCascade = statement.behavior === 'DROP_CASCADE'
+    const dependents = isCascade ? dependentsOn(scene, table, 'table') : []
     return [
       {
         table: identityOf(scene, table),
-        message: `drop table ${name} ${lockPhrase(scene, table, 'AccessExclusiveLock')} for a moment, breaks the code that says it, and its rows are gone`,
+        message: `drop table ${name} ${lockPhrase(scene, table, 'AccessExclusiveLock')} for a moment, breaks the code that says it, and its rows are gone${cascadeWords(dependents)}`,
         hint: `Let no code use ${table.name}; once that is released everywhere, rename it to ${retired.name} and see that nobody misses it, keep a copy, and drop it in a migration of its own, with the rule waived.`,
         instead: printMigrations(
           {
@@ -123,7 +150,7 @@ function droppedTables(scene: Scene): readonly Match[] {
           {
             note: `Once nobody has missed it, and there is a copy:`,
             config: waive(drop.id, `nobody has missed ${tableIdentifier(retired)}`),
-            up: [dropTable(retired, statement.behavior === 'DROP_CASCADE')],
+            up: [dropTable(retired, isCascade)],
             down: { irreversible: `the rows of ${tableIdentifier(retired)} are gone` },
           },
         ),

@@ -1,6 +1,7 @@
 import type { Node, RangeVar } from 'libpg-query'
 import type {
   ColumnShape,
+  Dependent,
   LockMode,
   MeasuredMigration,
   TableEffect,
@@ -124,6 +125,30 @@ export function findIndex(
         .filter((part) => part.kind === 'index' && part.name === name)
         .map((part) => ({ table: parseIdentity(table), part, isPartitioned: isParent })),
     )[0]
+}
+
+/** The statements that make what stands on a column, and goes when it is dropped. */
+export function partsOn(scene: Scene, table: TableName, column: string): readonly string[] {
+  return (shapeOf(scene, table)?.parts ?? [])
+    .filter(({ columns }) => columns.includes(column))
+    .map(({ definition }) => definition)
+}
+
+/** What only CASCADE drops along with a table, or a column or constraint of it. */
+export function dependentsOn(
+  scene: Scene,
+  table: TableName,
+  of: Dependent['of'],
+  part = '',
+): readonly Dependent[] {
+  return (shapeOf(scene, table)?.dependents ?? []).filter(
+    (dependent) => dependent.of === of && dependent.part === part,
+  )
+}
+
+/** `view public.open_visits, foreign key visits_patient on public.visits`. */
+export function listDependents(dependents: readonly Dependent[]): string {
+  return dependents.map(({ kind, name }) => `${kind} ${name}`).join(', ')
 }
 
 /** The partitions of a table, with a schema where the table has one, or another one. */

@@ -4,7 +4,7 @@ import { addColumn, addColumnLike, alterColumn, dropColumn, expression } from '.
 import { setNotNullMigrations } from './constraints.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { comment, type MigrationCode, run, waive } from './kysely-code.ts'
-import { columnOf, type Scene, shapeOf, type TableName } from './scene.ts'
+import { columnOf, partsOn, type Scene, type TableName } from './scene.ts'
 
 /** A column that is to take the place of another one. */
 export interface SecondColumn {
@@ -90,13 +90,6 @@ function contract(scene: Scene, second: SecondColumn, column: ColumnShape): Migr
             ...createSync(second),
           ],
   }
-}
-
-/** The statements that make what stands on a column, and goes when it is dropped. */
-export function partsOn(scene: Scene, table: TableName, column: string): readonly string[] {
-  return (shapeOf(scene, table)?.parts ?? [])
-    .filter(({ columns }) => columns.includes(column))
-    .map(({ definition }) => definition)
 }
 
 /** OLD is null in an INSERT: whichever column a statement gives or changes decides, the new one first. */
