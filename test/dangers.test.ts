@@ -94,6 +94,7 @@ const LOCKS: Readonly<Record<string, readonly [table: string, lock: LockMode] | 
   'type-change-rewrites-table': ['public.visits', 'AccessExclusiveLock'],
   'rename-breaks-running-code': ['public.visits', 'AccessExclusiveLock'],
   'drop-breaks-running-code': ['public.visits', 'AccessExclusiveLock'],
+  'truncate-empties-table': ['public.bookings', 'AccessExclusiveLock'],
   'truncate-cascade': ['public.institutions', 'AccessExclusiveLock'],
   'full-vacuum-or-cluster': ['public.visits', 'AccessExclusiveLock'],
   'refresh-blocks-reads': ['public.visit_counts', 'AccessExclusiveLock'],
@@ -556,6 +557,65 @@ describe('findDangers', () => {
         }
       })
     }
+  })
+
+  describe('finds what running code misses', () => {
+    const view = 'create view visit_names as select id, notes from visits'
+    const first = `${view}; create type triage as enum ('RED', 'GREEN')`
+    const dangerous = async (...statements: readonly string[]): Promise<readonly Danger[]> =>
+      (await judgedDangers(await measureStatements(clinic, statements, first))).filter(
+        ({ level }) => level === 'dangerous',
+      )
+
+    for (const [what, rule, message, sql] of [
+      [
+        'the rows of a truncated table',
+        'truncate-empties-table',
+        'truncate takes ACCESS EXCLUSIVE on public.bookings, which blocks reads and writes for a moment, and the rows of public.bookings are gone',
+        'truncate bookings',
+      ],
+      [
+        'a dropped view',
+        'drop-breaks-running-code',
+        'drop view visit_names breaks the code that says it',
+        'drop view if exists visit_names',
+      ],
+      [
+        'a dropped materialized view',
+        'drop-breaks-running-code',
+        'drop materialized view visit_counts breaks the code that says it',
+        'drop materialized view visit_counts',
+      ],
+      [
+        'a renamed value of an enum',
+        'rename-breaks-running-code',
+        'rename RED of triage to CRITICAL breaks the code that writes RED, or looks for it',
+        "alter type triage rename value 'RED' to 'CRITICAL'",
+      ],
+    ] as const) {
+      it(what, async () => {
+        const [danger, ...others] = await dangerous(sql)
+        expect(others).to.deep.equal([])
+        expect(danger).to.include({ rule, message })
+        await expectFormatted(danger?.instead ?? '')
+      })
+    }
+
+    it('and lets pass what the migration made, what it makes again, and what is not there', async () => {
+      expect(
+        await dangerous(
+          'create table labs (id uuid)',
+          'truncate labs',
+          'create view open_visits as select id from visits',
+          'drop view open_visits',
+          'drop view visit_names',
+          'create view visit_names as select id, notes, status from visits',
+          'drop view if exists nobody',
+          "create type urgency as enum ('HIGH')",
+          "alter type urgency rename value 'HIGH' to 'NOW'",
+        ),
+      ).to.deep.equal([])
+    })
   })
 
   describe('finds what CASCADE takes along', () => {

@@ -8,6 +8,7 @@ import {
   dropColumn,
   dropSchema,
   dropTable,
+  dropView,
   renameTable,
 } from './builder-code.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
@@ -19,10 +20,12 @@ import {
   dependentsOn,
   identityOf,
   isInUse,
+  isMeasured,
   isMissing,
   listDependents,
   lockPhrase,
   nameOfParts,
+  parseIdentity,
   partsOn,
   primaryKeyOf,
   type Scene,
@@ -35,11 +38,16 @@ import {
 const drop: Rule = {
   id: 'drop-breaks-running-code',
   level: 'dangerous',
-  what: 'a column, table or schema dropped that was there before',
+  what: 'a column, table, view or schema dropped that was there before',
   why: 'The code that runs at that moment may still use it, and what was in it is gone: no rollback brings it back. Dangerous, however fast it is.',
   hint: 'Let the code stop using it first, drop it in a later release.',
   example: ['alter table visits drop column notes'],
-  find: (scene) => [...droppedColumns(scene), ...droppedSchemas(scene), ...droppedTables(scene)],
+  find: (scene) => [
+    ...droppedColumns(scene),
+    ...droppedSchemas(scene),
+    ...droppedTables(scene),
+    ...droppedViews(scene),
+  ],
 }
 
 export const DROP_RULES: readonly Rule[] = [drop]
@@ -157,6 +165,67 @@ function droppedTables(scene: Scene): readonly Match[] {
       },
     ]
   })
+}
+
+function droppedViews(scene: Scene): readonly Match[] {
+  const statement = as(scene.statement.node, 'DropStmt')
+  const kind = VIEWS[statement?.removeType ?? '']
+  if (kind === undefined) return []
+  return (statement?.objects ?? []).flatMap((object) => {
+    const view = nameOfParts(strings(as(object, 'List')?.items))
+    if (!isInUse(scene, view) || isMadeAgain(scene, view)) return []
+    if (statement?.missing_ok === true && isMeasured(scene) && !isKnownView(scene, view)) return []
+    const name = tableIdentifier(view)
+    return [
+      {
+        table: identityOf(scene, view),
+        message: `drop ${kind} ${name} breaks the code that says it`,
+        hint: `Let no code use ${view.name}; once that is released everywhere, drop it in a migration of its own, with the rule waived. One that is made anew in the same migration is let pass.`,
+        instead: printMigrations({
+          note: `In a later release, once no code that runs says ${name}:`,
+          config: waive(drop.id, `no release uses ${name} any more`),
+          up: [kind === 'view' ? dropView(view) : run(`drop ${kind} ${name}`)],
+          down: [comment(`What takes this back: create ${kind} ${name} as …`)],
+        }),
+      },
+    ]
+  })
+}
+
+const VIEWS: Readonly<Record<string, string>> = {
+  OBJECT_VIEW: 'view',
+  OBJECT_MATVIEW: 'materialized view',
+}
+
+/** As something that a table is needed for. */
+function isKnownView(scene: Scene, { schema, name }: TableName): boolean {
+  return scene.tables.some(({ dependents }) =>
+    dependents.some((dependent) => {
+      const known = parseIdentity(dependent.name)
+      return (
+        dependent.kind.endsWith('view') &&
+        known.name === name &&
+        (schema === undefined || known.schema === schema)
+      )
+    }),
+  )
+}
+
+/** True where a later statement of the same transaction makes the name again, so that nobody misses it. */
+function isMadeAgain({ statements, at, migration }: Scene, { schema, name }: TableName): boolean {
+  return (
+    migration.isInTransaction &&
+    statements.slice(at + 1).some(({ node }) => {
+      const rename = as(node, 'RenameStmt')
+      if (rename?.renameType === 'OBJECT_SCHEMA') return rename.newname === schema
+      const move = as(node, 'AlterObjectSchemaStmt')
+      const made =
+        as(node, 'ViewStmt')?.view ??
+        as(node, 'CreateTableAsStmt')?.into?.rel ??
+        as(node, 'CreateStmt')?.relation
+      return [made?.relname, rename?.newname, move?.relation?.relname].includes(name)
+    })
+  )
 }
 
 function droppedSchemas(scene: Scene): readonly Match[] {
