@@ -7,7 +7,7 @@ import { format } from 'prettier'
 import { type Catalog, type CatalogLine, readCatalog } from '../src/catalog.ts'
 import { findDangers, RULES } from '../src/dangers.ts'
 import { judge } from '../src/judgement.ts'
-import type { Danger, LockMode, MeasuredMigration } from '../src/measurement.ts'
+import type { Danger, LockMode, MeasuredMigration, TableEffect } from '../src/measurement.ts'
 import { NO_TRANSACTION, splitMigrations } from '../src/rules/kysely-code.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { type MeasuredRun, measureModule, measureStatements } from './support/measured-run.ts'
@@ -616,6 +616,40 @@ describe('findDangers', () => {
         ),
       ).to.deep.equal([])
     })
+  })
+
+  it('prints no last step of a renamed column that a view or a generated column would stop', async () => {
+    const first = `create view remarks as select notes from visits;
+      alter table visits add column hours integer generated always as (duration / 60) stored`
+    for (const [column, needed] of [
+      ['notes', 'view public.remarks'],
+      ['duration', 'table column public.visits.hours'],
+    ] as const) {
+      const sql = `alter table visits rename column ${column} to renamed`
+      const [danger] = await judgedDangers(await measureStatements(clinic, [sql], first))
+      expect(danger?.hint).to.include(
+        `Before that, make anew with renamed what needs ${column}: ${needed}.`,
+      )
+      expect(danger?.instead).to.include('visits_keep_renamed')
+      expect(danger?.instead).to.not.include('In a later release')
+    }
+    const [danger] = await dangersOf('alter table visits rename column notes to remarks')
+    expect(danger?.hint).to.not.include('Before that')
+    expect(danger?.instead).to.include('In a later release')
+  })
+
+  it('tells the lock of REINDEX on the table apart from that on the index', async () => {
+    const { migration, tables } = await measureStatements(clinic, ['reindex table visits'])
+    const measured = migration.statements.map((statement) => ({
+      ...statement,
+      effects: statement.effects.map((effect): TableEffect => {
+        return { ...effect, lock: 'AccessExclusiveLock', isRewritten: true }
+      }),
+    }))
+    const [danger] = await findDangers({ ...migration, statements: measured }, tables)
+    expect(danger?.message).to.equal(
+      'reindex takes SHARE on public.visits, which blocks writes, and ACCESS EXCLUSIVE on each index that it builds, which blocks reads that might use it',
+    )
   })
 
   describe('finds what CASCADE takes along', () => {

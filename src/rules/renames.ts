@@ -25,7 +25,7 @@ import {
   type TableName,
   tablesInUse,
 } from './scene.ts'
-import { isOrdinary, moveColumn } from './second-column.ts'
+import { hintOfDependents, isOrdinary, moveColumn } from './second-column.ts'
 
 const rename: Rule = {
   id: 'rename-breaks-running-code',
@@ -154,13 +154,12 @@ function isMadeHere({ statements, at }: Scene, schema: string): boolean {
 
 function renamedColumn(scene: Scene, table: TableName, from: string, to: string): Match {
   const column = columnOf(scene, table, from)
+  const second = { table, from, to, type: column?.type ?? '' }
   return {
     table: identityOf(scene, table),
     message: `rename ${from} to ${to} ${lockPhrase(scene, table, 'AccessExclusiveLock')} for a moment, and breaks the code that says ${from}`,
-    hint: `Add ${to} with the type of ${from}, let a trigger write both, fill the old rows in batches; let the code read and write ${to}; once no code says ${from}, drop it in a later release. In most cases the name in the GraphQL schema can change while the column keeps its own.`,
+    hint: `Add ${to} with the type of ${from}, let a trigger write both, fill the old rows in batches; let the code read and write ${to}; once no code says ${from}, drop it in a later release.${hintOfDependents(scene, second)} In most cases the name in the GraphQL schema can change while the column keeps its own.`,
     // What a sequence or an expression gives to a column has no second one that could be kept in step.
-    instead: isOrdinary(column)
-      ? printMigrations(...moveColumn(scene, { table, from, to, type: column.type }))
-      : undefined,
+    instead: isOrdinary(column) ? printMigrations(...moveColumn(scene, second)) : undefined,
   }
 }
