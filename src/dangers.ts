@@ -1,6 +1,7 @@
 import type { Danger, MeasuredMigration, TableShape } from './measurement.ts'
 import { parseStatements } from './parse-sql.ts'
 import { STATEMENT_RULES } from './rules/catalogue.ts'
+import { HIDDEN_CODE_RULE } from './rules/hidden-code.ts'
 import { MEASURED_RULE } from './rules/measured-only.ts'
 import type { Match, Rule } from './rules/rule.ts'
 import type { ParsedStatement, Scene } from './rules/scene.ts'
@@ -22,11 +23,13 @@ export async function findDangers(
     ),
   )
   const measured = migration.statements.flatMap(({ sql, effects }, index) => {
-    if (own.some((danger) => danger.statement === index && danger.level === 'dangerous')) return []
     // The parser may not know it.
     const parsed = statements.find((statement) => statement.index === index)
     const statement = parsed ?? { index, sql, node: NOTHING, effects }
-    return apply(MEASURED_RULE, { statement, at: 0, statements, migration, tables })
+    const scene = { statement, at: 0, statements, migration, tables }
+    const hidden = apply(HIDDEN_CODE_RULE, scene)
+    const isKnown = own.some((danger) => danger.statement === index && danger.level === 'dangerous')
+    return isKnown || hidden.length > 0 ? hidden : apply(MEASURED_RULE, scene)
   })
   const found = [...own, ...measured]
   return [...found, ...(await squawkDangers(migration, statements))].sort(
@@ -56,4 +59,8 @@ function apply(rule: Rule, scene: Scene): readonly Danger[] {
 export type RuleDescription = Omit<Rule, 'find'>
 
 /** All rules that `plan` holds a migration against. */
-export const RULES: readonly RuleDescription[] = [...STATEMENT_RULES, MEASURED_RULE]
+export const RULES: readonly RuleDescription[] = [
+  ...STATEMENT_RULES,
+  HIDDEN_CODE_RULE,
+  MEASURED_RULE,
+]

@@ -14,13 +14,21 @@ const BLOCKS: Readonly<Record<LockMode, string>> = {
 }
 
 /** `ACCESS EXCLUSIVE on public.visits (about 1,200,000 rows, 340 MB): blocks reads and writes`. */
-export function describeEffect({ table, lock, isRewritten, isScanned, size }: TableEffect): string {
+export function describeEffect({
+  table,
+  lock,
+  isRewritten,
+  isScanned,
+  size,
+  gone = [],
+}: TableEffect): string {
   const where = `${table} (${describeSize(size)})`
   const facts = [
     ...(lock === undefined ? [] : [BLOCKS[lock]]),
     ...(isRewritten ? ['rewrites it'] : []),
     // Who writes it anew has read it.
     ...(isScanned && !isRewritten ? ['reads it whole'] : []),
+    ...(gone.length === 0 ? [] : [`${gone.join(', ')} is gone`]),
   ]
   return `${lock === undefined ? where : `${lockName(lock)} on ${where}`}: ${facts.join('; ')}`
 }

@@ -44,11 +44,12 @@ export async function measureMigration(
   const start = await lookAtTables(database.client)
   const tables = await describeTables(database.client)
   const known = new Map(
-    start.tables.map(({ oid, name, indexes }): [number, KnownTable] => [
+    start.tables.map(({ oid, name, indexes, columns }): [number, KnownTable] => [
       oid,
       {
         name,
         relations: new Set([oid, ...indexes.map((index) => index.oid)]),
+        columns: new Set(columns.map(({ number }) => number)),
         size: sizes.get(oid),
       },
     ]),

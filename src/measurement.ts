@@ -32,6 +32,11 @@ export interface TableEffect {
    * pg_get_partition_constraintdef. Only the parent’s catalog knows the key; left out where nobody looked.
    */
   readonly partitionConstraint?: string | undefined
+  /**
+   * What is not there any more under its name: the table, or columns of it, with its name before theirs; left
+   * out where that is nothing.
+   */
+  readonly gone?: readonly string[] | undefined
 }
 
 /** How much there is of a table, as the catalog estimates. */
@@ -74,6 +79,11 @@ export interface TableShape {
   readonly table: string
   readonly columns: readonly ColumnShape[]
   readonly parts: readonly TablePart[]
+  readonly dependents: readonly Dependent[]
+  readonly isUnlogged: boolean
+  /** Row level security: whether policies hold, and whether for the table’s owner too. */
+  readonly hasRowSecurity: boolean
+  readonly forcesRowSecurity: boolean
   /** True where its rows are in partitions. */
   readonly isPartitioned: boolean
   /** The table that it is a partition of, and its bound: `for values …` or `default`. */
@@ -103,6 +113,20 @@ export interface TablePart {
   readonly definition: string
   /** The indexes that are attached to this one, all the way down, by their tables. */
   readonly attached: readonly { readonly table: string; readonly name: string }[]
+}
+
+/** What stands elsewhere and needs a table or a part of it: only CASCADE drops that along. */
+export interface Dependent {
+  /** What it needs. */
+  readonly of: 'table' | 'column' | 'constraint'
+  /** The column’s or constraint’s name; empty for the table. */
+  readonly part: string
+  /** In words: `view`, `foreign key`. */
+  readonly kind: string
+  /** As pg_identify_object has it: `public.open_visits`, `visits_patient on public.visits`. */
+  readonly name: string
+  /** The statement that makes it, where that is a foreign key. */
+  readonly definition: string | null
 }
 
 /** How much care something needs: `look` may hurt where much goes on, `dangerous` does. */

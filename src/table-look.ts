@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { OWN_TABLES } from './migration.ts'
-import type { TableShape, UnindexedForeignKey } from './measurement.ts'
+import type { Dependent, TableShape, UnindexedForeignKey } from './measurement.ts'
 import { withSmallKeywords } from './sql-text.ts'
 import type { RelationLock, TableLook } from './table-state.ts'
 
@@ -47,7 +47,11 @@ const TABLES = `
              select coalesce(json_agg(json_build_object(
                       'oid', i.oid::int8, 'name', i.relname, 'file', pg_relation_filenode(i.oid)::int8)), '[]')
                from pg_index x join pg_class i on i.oid = x.indexrelid
-              where x.indrelid = c.oid))), '[]')
+              where x.indrelid = c.oid),
+           'columns', (
+             select coalesce(json_agg(json_build_object('number', a.attnum, 'name', quote_ident(a.attname))), '[]')
+               from pg_attribute a
+              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))), '[]')
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where c.relkind in ('r', 'p', 'm') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
      and c.relname <> all ($1)`
@@ -72,9 +76,11 @@ export async function findUnindexedForeignKeys(
 
 /** Describes all tables, from the catalogs alone. */
 export async function describeTables(client: pg.Client): Promise<readonly TableShape[]> {
-  const { rows } = await client.query<TableShape>(SHAPES)
+  const { rows } = await client.query<Omit<TableShape, 'dependents'>>(SHAPES)
+  const { rows: dependents } = await client.query<{ table: string; part: Dependent }>(DEPENDENTS)
   return rows.map(({ parts, partition, ...shape }) => ({
     ...shape,
+    dependents: dependents.flatMap(({ table, part }) => (table === shape.table ? part : [])),
     parts: parts.map((part) => ({ ...part, definition: withSmallKeywords(part.definition) })),
     partition: partition && { ...partition, bound: withSmallKeywords(partition.bound) },
   }))
@@ -140,6 +146,8 @@ const SHAPES = `
                      || coalesce(' with check (' || pg_get_expr(polwithcheck, polrelid) || ')', '')
                 from pg_policy where polrelid = c.oid) p) as parts,
          c.relkind = 'p' as "isPartitioned",
+         c.relpersistence = 'u' as "isUnlogged",
+         c.relrowsecurity as "hasRowSecurity", c.relforcerowsecurity as "forcesRowSecurity",
          (select json_build_object('of', format('%I.%I', m.nspname, q.relname), 'bound', pg_get_expr(c.relpartbound, c.oid))
             from pg_inherits h join pg_class q on q.oid = h.inhparent join pg_namespace m on m.oid = q.relnamespace
            where h.inhrelid = c.oid and c.relispartition) as partition
@@ -148,6 +156,61 @@ const SHAPES = `
     cross join lateral (select format('%I.%I', n.nspname, c.relname) as name) t
    where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
    order by t.name`
+
+/**
+ * By the catalog of dependencies, as DROP goes by it: a view needs what its rule does, a generated column what
+ * its expression does. What goes without CASCADE is left out.
+ */
+const DEPENDENTS = `
+  with recursive links as (
+    select distinct
+           case when r.oid is not null or g.oid is not null then 'pg_class'::regclass else d.classid end as classid,
+           coalesce(r.ev_class, g.adrelid, d.objid) as objid,
+           coalesce(g.adnum, case when r.oid is null then d.objsubid end, 0)::int as objsubid,
+           d.refclassid, d.refobjid, d.refobjsubid
+      from pg_depend d
+      left join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+      left join pg_attrdef g on d.classid = 'pg_attrdef'::regclass and g.oid = d.objid
+     where d.deptype = 'n' and d.objid >= 16384 and d.refobjid >= 16384
+       and d.refobjid is distinct from r.ev_class
+       and not exists (
+         select from pg_depend a
+          where a.classid = d.classid and a.objid = d.objid and a.objsubid = d.objsubid
+            and a.refclassid = d.refclassid and a.refobjid = d.refobjid and a.refobjsubid = d.refobjsubid
+            and a.deptype in ('a', 'i'))
+  ), tables as (
+    select c.oid, format('%I.%I', n.nspname, c.relname) as name
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+  ), taken as (
+    select t.oid as root, 'table' as kind, '' as part, 'pg_class'::regclass::oid as classid, t.oid as objid, 0 as objsubid, true as is_root
+      from tables t
+    union
+    select t.oid, 'column', a.attname, 'pg_class'::regclass, t.oid, a.attnum, true
+      from tables t join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+    union
+    select t.oid, 'constraint', k.conname, v.classid, v.objid, 0, true
+      from tables t join pg_constraint k on k.conrelid = t.oid and k.contype in ('p', 'u', 'x')
+      cross join lateral (values ('pg_constraint'::regclass::oid, k.oid), ('pg_class'::regclass, k.conindid)) v (classid, objid)
+    union
+    select t.root, t.kind, t.part, l.classid, l.objid, l.objsubid, false
+      from taken t
+      join links l on l.refclassid = t.classid and l.refobjid = t.objid and (t.objsubid = 0 or l.refobjsubid = t.objsubid)
+  )
+  select t.name as "table", json_build_object(
+           'of', e.kind, 'part', e.part, 'name', i.identity,
+           'kind', case when k.contype = 'f' then 'foreign key' else i.type end,
+           'definition', case when k.contype = 'f' then (
+             select format('alter table %I.%I add constraint %I %s', n.nspname, c.relname, k.conname, pg_get_constraintdef(k.oid))
+               from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = k.conrelid) end) as part
+    from taken e
+    join tables t on t.oid = e.root
+    left join pg_constraint k on e.classid = 'pg_constraint'::regclass and k.oid = e.objid
+    cross join lateral pg_identify_object(e.classid, e.objid, e.objsubid) i
+   -- A table takes what is its own along.
+   where not e.is_root and coalesce(k.conparentid, 0) = 0
+     and not (e.kind = 'table' and e.root = coalesce(k.conrelid, case when e.classid = 'pg_class'::regclass then e.objid end, 0))
+   order by t.name, e.kind, e.part, i.type, i.identity`
 
 const locksOf = (pid: string, from = 'pg_locks'): string => `
   select coalesce(json_agg(json_build_object('relation', relation::int8, 'mode', mode)), '[]')

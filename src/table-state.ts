@@ -18,6 +18,15 @@ export interface TableState {
   /** What its rows must fulfil as those of a partition; null where it is none. */
   readonly bound: string | null
   readonly indexes: readonly IndexState[]
+  readonly columns: readonly ColumnState[]
+}
+
+/** A column of a table. */
+export interface ColumnState {
+  /** No other column of the table ever has it. */
+  readonly number: number
+  /** Quoted where it must be. */
+  readonly name: string
 }
 
 /** An index of a table. */
@@ -39,6 +48,8 @@ export interface KnownTable {
   readonly name: string
   /** The table itself, and the indexes that it had. */
   readonly relations: ReadonlySet<number>
+  /** The numbers of the columns that it had. */
+  readonly columns: ReadonlySet<number>
   readonly size: TableSize | undefined
 }
 
@@ -55,8 +66,9 @@ export function effectsBetween(
   const beforeByOid = new Map(before.tables.map((table) => [table.oid, table]))
   const afterByOid = new Map(after.tables.map((table) => [table.oid, table]))
   return [...known]
-    .map(([oid, { name, relations, size }]): TableEffect => {
+    .map(([oid, { name, relations, columns, size }]): TableEffect => {
       const [was, is] = [beforeByOid.get(oid), afterByOid.get(oid)]
+      const gone = was === undefined ? [] : goneFrom(name, columns, was, is)
       return {
         table: name,
         lock: newLock(relations, before.locks, after.locks),
@@ -66,9 +78,13 @@ export function effectsBetween(
         ...(was !== undefined && typeof is?.bound === 'string' && is.bound !== was.bound
           ? { partitionConstraint: is.bound }
           : {}),
+        ...(gone.length === 0 ? {} : { gone }),
       }
     })
-    .filter(({ lock, isRewritten, isScanned }) => lock !== undefined || isRewritten || isScanned)
+    .filter(
+      ({ lock, isRewritten, isScanned, gone }) =>
+        lock !== undefined || isRewritten || isScanned || gone !== undefined,
+    )
     .sort((a, b) => (a.table < b.table ? -1 : 1))
 }
 
@@ -86,9 +102,31 @@ export function joinEffects(
       lock: stronger(was?.lock, effect.lock),
       isRewritten: effect.isRewritten || was?.isRewritten === true,
       isScanned: effect.isScanned || was?.isScanned === true,
+      gone: joinGone(was?.gone, effect.gone),
     })
   }
   return [...joined.values()].sort((a, b) => (a.table < b.table ? -1 : 1))
+}
+
+function joinGone(
+  earlier: readonly string[] | undefined,
+  later: readonly string[] | undefined,
+): readonly string[] | undefined {
+  return earlier === undefined || later === undefined ? (earlier ?? later) : [...earlier, ...later]
+}
+
+/** The table, where it was dropped or has another name, or else its columns of which that is so. */
+function goneFrom(
+  table: string,
+  known: ReadonlySet<number>,
+  was: TableState,
+  is: TableState | undefined,
+): readonly string[] {
+  if (is?.name !== was.name) return [table]
+  const names = new Map(is.columns.map(({ number, name }) => [number, name]))
+  return was.columns
+    .filter(({ number, name }) => known.has(number) && names.get(number) !== name)
+    .map(({ name }) => `${table}.${name}`)
 }
 
 function stronger(a: LockMode | undefined, b: LockMode | undefined): LockMode | undefined {

@@ -7,7 +7,7 @@ import { format } from 'prettier'
 import { type Catalog, type CatalogLine, readCatalog } from '../src/catalog.ts'
 import { findDangers, RULES } from '../src/dangers.ts'
 import { judge } from '../src/judgement.ts'
-import type { Danger, LockMode, MeasuredMigration } from '../src/measurement.ts'
+import type { Danger, LockMode, MeasuredMigration, TableEffect } from '../src/measurement.ts'
 import { NO_TRANSACTION, splitMigrations } from '../src/rules/kysely-code.ts'
 import { createTestDatabase, type TestDatabase } from './support/database.ts'
 import { type MeasuredRun, measureModule, measureStatements } from './support/measured-run.ts'
@@ -94,6 +94,7 @@ const LOCKS: Readonly<Record<string, readonly [table: string, lock: LockMode] | 
   'type-change-rewrites-table': ['public.visits', 'AccessExclusiveLock'],
   'rename-breaks-running-code': ['public.visits', 'AccessExclusiveLock'],
   'drop-breaks-running-code': ['public.visits', 'AccessExclusiveLock'],
+  'truncate-empties-table': ['public.bookings', 'AccessExclusiveLock'],
   'truncate-cascade': ['public.institutions', 'AccessExclusiveLock'],
   'full-vacuum-or-cluster': ['public.visits', 'AccessExclusiveLock'],
   'refresh-blocks-reads': ['public.visit_counts', 'AccessExclusiveLock'],
@@ -103,6 +104,7 @@ const LOCKS: Readonly<Record<string, readonly [table: string, lock: LockMode] | 
   'policy-locks-table': ['public.visits', 'AccessExclusiveLock'],
   'domain-constraint-scans-tables': ['public.contacts', 'ShareLock'],
   'backfill-in-one-statement': ['public.visits', 'RowExclusiveLock'],
+  'code-hides-statements': ['public.visits', 'AccessExclusiveLock'],
   'blocks-while-it-works': ['public.visits', 'AccessExclusiveLock'],
 }
 
@@ -115,8 +117,15 @@ const REPEATED = new Set(['trigger-locks-table', 'policy-locks-table'])
 /** What the statements of those that pass have besides. */
 const HINTED = new Set(['foreign-key-without-index', 'if-exists-hides-differences'])
 
+/** Whose safe way only whoever wrote it knows. */
+const UNPRINTED = new Set(['code-hides-statements'])
+
 /** Whose printed code is run: all at full size. */
-const PROVED = new Set(sample(RULES, 4).map(({ id }) => id))
+const PROVED = new Set(
+  sample(RULES, 4)
+    .map(({ id }) => id)
+    .filter((id) => !UNPRINTED.has(id)),
+)
 
 /** This repository’s own. */
 const STYLE = { semi: false, singleQuote: true, printWidth: 100 }
@@ -417,8 +426,8 @@ describe('findDangers', () => {
           'alter table visits rename column notes to remarks',
         ],
         [
-          'what a function does',
-          ['blocks-while-it-works'],
+          'what DO does',
+          ['code-hides-statements'],
           'do $$ begin alter table visits alter column duration type bigint; end $$',
         ],
         [
@@ -548,6 +557,359 @@ describe('findDangers', () => {
         }
       })
     }
+  })
+
+  describe('finds what running code misses', () => {
+    const view = 'create view visit_names as select id, notes from visits'
+    const first = `${view}; create type triage as enum ('RED', 'GREEN')`
+    const dangerous = async (...statements: readonly string[]): Promise<readonly Danger[]> =>
+      (await judgedDangers(await measureStatements(clinic, statements, first))).filter(
+        ({ level }) => level === 'dangerous',
+      )
+
+    for (const [what, rule, message, sql] of [
+      [
+        'the rows of a truncated table',
+        'truncate-empties-table',
+        'truncate takes ACCESS EXCLUSIVE on public.bookings, which blocks reads and writes for a moment, and the rows of public.bookings are gone',
+        'truncate bookings',
+      ],
+      [
+        'a dropped view',
+        'drop-breaks-running-code',
+        'drop view visit_names breaks the code that says it',
+        'drop view if exists visit_names',
+      ],
+      [
+        'a dropped materialized view',
+        'drop-breaks-running-code',
+        'drop materialized view visit_counts breaks the code that says it',
+        'drop materialized view visit_counts',
+      ],
+      [
+        'a renamed value of an enum',
+        'rename-breaks-running-code',
+        'rename RED of triage to CRITICAL breaks the code that writes RED, or looks for it',
+        "alter type triage rename value 'RED' to 'CRITICAL'",
+      ],
+    ] as const) {
+      it(what, async () => {
+        const [danger, ...others] = await dangerous(sql)
+        expect(others).to.deep.equal([])
+        expect(danger).to.include({ rule, message })
+        await expectFormatted(danger?.instead ?? '')
+      })
+    }
+
+    it('and lets pass what the migration made, what it makes again, and what is not there', async () => {
+      expect(
+        await dangerous(
+          'create table labs (id uuid)',
+          'truncate labs',
+          'create view open_visits as select id from visits',
+          'drop view open_visits',
+          'drop view visit_names',
+          'create view visit_names as select id, notes, status from visits',
+          'drop view if exists nobody',
+          "create type urgency as enum ('HIGH')",
+          "alter type urgency rename value 'HIGH' to 'NOW'",
+        ),
+      ).to.deep.equal([])
+    })
+  })
+
+  it('prints no last step of a renamed column that a view or a generated column would stop', async () => {
+    const first = `create view remarks as select notes from visits;
+      alter table visits add column hours integer generated always as (duration / 60) stored`
+    for (const [column, needed] of [
+      ['notes', 'view public.remarks'],
+      ['duration', 'table column public.visits.hours'],
+    ] as const) {
+      const sql = `alter table visits rename column ${column} to renamed`
+      const [danger] = await judgedDangers(await measureStatements(clinic, [sql], first))
+      expect(danger?.hint).to.include(
+        `Before that, make anew with renamed what needs ${column}: ${needed}.`,
+      )
+      expect(danger?.instead).to.include('visits_keep_renamed')
+      expect(danger?.instead).to.not.include('In a later release')
+    }
+    const [danger] = await dangersOf('alter table visits rename column notes to remarks')
+    expect(danger?.hint).to.not.include('Before that')
+    expect(danger?.instead).to.include('In a later release')
+  })
+
+  it('tells the lock of REINDEX on the table apart from that on the index', async () => {
+    const { migration, tables } = await measureStatements(clinic, ['reindex table visits'])
+    const measured = migration.statements.map((statement) => ({
+      ...statement,
+      effects: statement.effects.map((effect): TableEffect => {
+        return { ...effect, lock: 'AccessExclusiveLock', isRewritten: true }
+      }),
+    }))
+    const [danger] = await findDangers({ ...migration, statements: measured }, tables)
+    expect(danger?.message).to.equal(
+      'reindex takes SHARE on public.visits, which blocks writes, and ACCESS EXCLUSIVE on each index that it builds, which blocks reads that might use it',
+    )
+  })
+
+  describe('finds what CASCADE takes along', () => {
+    const views = `create view priorities as select priority from visits;
+      create view priority_counts as select priority, count(*) from priorities group by 1`
+
+    it('foreign keys of a dropped key, which the printed code names and brings back', async () => {
+      const [danger] = await dangersOf('alter table patients drop constraint patients_pkey cascade')
+      expect(danger).to.include({
+        rule: 'cascade-drops-others',
+        level: 'dangerous',
+        message:
+          'drop constraint patients_pkey cascade drops foreign key visits_patient_id_fkey on public.visits too',
+      })
+      const instead = danger?.instead ?? ''
+      expect(instead).to.not.include('cascade')
+      expect(await dangersOfCode(instead)).to.deep.equal([])
+      await runUpAndDown(instead)
+    })
+
+    it('views of a dropped column, without a last step that they would stop', async () => {
+      const sql = 'alter table visits drop column priority cascade'
+      const [danger] = await judgedDangers(await measureStatements(clinic, [sql], views))
+      const named = 'view public.priorities, view public.priority_counts'
+      expect(danger?.message).to.include(`values are gone; CASCADE drops ${named} too`)
+      expect(danger?.hint).to.include(named)
+      expect(danger?.instead).to.equal(undefined)
+    })
+
+    it('foreign keys and views of a dropped table', async () => {
+      const first = 'create view names as select mrn from patients'
+      const sql = 'drop table patients cascade'
+      const [danger] = await judgedDangers(await measureStatements(clinic, [sql], first))
+      expect(danger?.message).to.include(
+        'CASCADE drops foreign key visits_patient_id_fkey on public.visits, view public.names too',
+      )
+    })
+
+    it('columns of a dropped type', async () => {
+      const [danger] = await dangersOf('drop type visit_kind cascade')
+      expect(danger).to.include({
+        rule: 'cascade-drops-others',
+        message: 'drop … cascade drops public.visits.kind too',
+      })
+    })
+
+    it('and lets pass a CASCADE that takes nothing along', async () => {
+      const found = await dangersOf(
+        'alter table visits drop constraint visits_type_check cascade',
+        'create type unused as enum ()',
+        'drop type unused cascade',
+      )
+      expect(found).to.deep.equal([])
+    })
+  })
+
+  for (const [what, first, sql, down] of [
+    [
+      'a foreign key that CASCADE took',
+      '',
+      'alter table patients drop constraint patients_pkey cascade',
+      'add constraint visits_patient_id_fkey',
+    ],
+    [
+      'the name of a view that CASCADE took',
+      'create view grouped as select id, mrn from patients group by id',
+      'alter table patients drop constraint patients_pkey cascade',
+      '// What takes this back: view public.grouped',
+    ],
+    [
+      'an index of a column',
+      '',
+      'alter table visits drop column status',
+      'create index idx_visits_status on public.visits',
+    ],
+    [
+      'UNLOGGED, where it was',
+      'alter table visits set unlogged',
+      'alter table visits set logged',
+      'alter table visits set unlogged',
+    ],
+    [
+      'nothing, where it was LOGGED before',
+      '',
+      'alter table visits set logged',
+      '// Nothing to take back',
+    ],
+    [
+      'nothing, where it had row level security before',
+      'alter table visits enable row level security, force row level security',
+      'alter table visits enable row level security, force row level security',
+      '// Nothing to take back',
+    ],
+  ] as const) {
+    it(`prints what brings back ${what}`, async () => {
+      const timeout = 'set local lock_timeout = 0'
+      const measured = await measureStatements(clinic, [timeout, sql], first)
+      const dangers = await judgedDangers(measured)
+      const { instead = '' } = dangers.find(({ rule }) => rule === 'lock-timeout-off') ?? {}
+      expect(instead.slice(instead.indexOf('function down'))).to.include(down)
+      await expectFormatted(instead)
+    })
+  }
+
+  describe('finds a change of rows through a view', () => {
+    const view =
+      'create view open_visits as select id, status, notes from visits where notes is not null'
+    for (const [what, verb, sql] of [
+      ['an update', 'update', "update open_visits set notes = ''"],
+      ['a delete', 'delete', 'delete from open_visits'],
+      [
+        'an update in WITH',
+        'update',
+        "with changed as (update open_visits set notes = '' returning 1) select count(*) from changed",
+      ],
+    ] as const) {
+      for (const [when, first, ...statements] of [
+        ['that was there', view, sql],
+        ['that the migration made', '', view, sql],
+      ] as const) {
+        it(`${what}, ${when}`, async () => {
+          const measured = await measureStatements(clinic, statements, first)
+          const [danger, ...others] = (await judgedDangers(measured)).filter(
+            ({ level }) => level === 'dangerous',
+          )
+          expect(others).to.deep.equal([])
+          expect(danger).to.include({
+            rule: 'backfill-in-one-statement',
+            table: 'public.visits',
+            message: `${verb} reads all of public.visits and locks every row that it changes until it commits`,
+            instead: undefined,
+          })
+          expect(danger?.hint).to.include('a view')
+        })
+      }
+    }
+
+    it('and lets pass one that an index finds, and one of a view of a new table', async () => {
+      const found = await dangersOf(
+        view,
+        'create table labs (id uuid primary key, code text)',
+        'create view open_labs as select id, code from labs',
+        "update open_labs set code = ''",
+        'set local enable_seqscan = off',
+        "delete from open_visits where id = '00000000-0000-0000-0000-000000000000'",
+      )
+      expect(found.filter(({ level }) => level === 'dangerous')).to.deep.equal([])
+    })
+  })
+
+  describe('finds what code does out of sight', () => {
+    const procedure = `create procedure tidy() language plpgsql as $$ begin alter table visits drop column notes; end $$`
+    const emptying = `create function empty_visits() returns integer language plpgsql as
+      $$ begin delete from visits; return 1; end $$`
+    const drops = 'takes public.visits.notes away, and breaks the code that says it'
+    for (const [what, fact, ...statements] of [
+      [
+        'a column that DO drops',
+        `${drops}; the rules can’t judge what DO runs there`,
+        'do $$ begin alter table visits drop column notes; end $$',
+      ],
+      [
+        'a column that DO drops under a lock from before',
+        `${drops}; the rules can’t judge what DO runs there`,
+        'alter table visits add column channel text',
+        'do $$ begin alter table visits drop column notes; end $$',
+      ],
+      [
+        'a column that DO renames beside another statement',
+        `${drops}; the rules can’t judge what DO runs there`,
+        `set local work_mem = '5MB'; do $$ begin alter table visits rename notes to remarks; end $$`,
+      ],
+      [
+        'a table that DO drops',
+        'takes public.bookings away, and breaks the code that says it; the rules can’t judge what DO runs there',
+        `do $$ begin execute 'drop table ' || 'bookings'; end $$`,
+      ],
+      [
+        'a table that DO empties',
+        'takes ACCESS EXCLUSIVE on public.visits, which blocks reads and writes, while the table is written anew; the rules can’t judge what DO runs there',
+        'do $$ begin truncate visits; end $$',
+      ],
+      [
+        'rows that DO deletes',
+        'reads all of public.visits, and may change any row of it; the rules can’t judge what DO runs there',
+        'do $$ begin delete from visits; end $$',
+      ],
+      [
+        'rows that DO updates under a lock from before',
+        'reads all of public.patients, and may change any row of it; the rules can’t judge what DO runs there',
+        "insert into patients values ('00000000-0000-0000-0000-000000000000', 'MRN')",
+        "do $$ begin update patients set mrn = ''; end $$",
+      ],
+      [
+        'a lock that DO takes',
+        'takes ACCESS EXCLUSIVE on public.visits, which blocks reads and writes; the rules can’t judge what DO runs there',
+        'do $$ begin alter table visits add column channel text; end $$',
+      ],
+      [
+        'a column that CALL drops',
+        `${drops}; the rules can’t judge what CALL runs there`,
+        procedure,
+        'call tidy()',
+      ],
+      [
+        'rows that a function deletes',
+        'reads all of public.visits, and may change any row of it; the rules can’t judge what a function or trigger runs there',
+        emptying,
+        'select empty_visits()',
+      ],
+    ] as const) {
+      it(what, async () => {
+        const found = await dangersOf(...statements)
+        const hidden = found.filter(({ level }) => level === 'dangerous')
+        expect(hidden.map(({ rule, message }) => `${rule}: ${message}`)).to.deep.equal([
+          `code-hides-statements: ${fact}`,
+        ])
+      })
+    }
+
+    for (const [what, ...statements] of [
+      [
+        'a type that is made where there is none',
+        `do $$ begin create type triage as enum ('RED'); exception when duplicate_object then null; end $$`,
+      ],
+      ['a grant', 'do $$ begin grant select on visits to public; end $$'],
+      [
+        'what DO does to a table that the migration made itself',
+        'create table labs (id uuid primary key, code text)',
+        'do $$ begin alter table labs drop column code; delete from labs; end $$',
+      ],
+      [
+        'rows that are read and written elsewhere, or that are made of others',
+        'create table labs (code text)',
+        'do $$ begin insert into labs select mrn from patients; end $$',
+        "insert into contacts select id, mrn from patients where not exists (select from contacts where address = '')",
+        "insert into readings select taken_at + interval '1 day', value from readings where false",
+        'select count(*), now() from contacts',
+      ],
+      [
+        'a row that DO finds by an index',
+        'set local enable_seqscan = off',
+        "do $$ begin update visits set notes = '' where id = '00000000-0000-0000-0000-000000000000'; end $$",
+      ],
+    ] as const) {
+      it(`and lets pass ${what}`, async () => {
+        const found = await dangersOf(...statements)
+        expect(found.filter(({ level }) => level === 'dangerous')).to.deep.equal([])
+      })
+    }
+
+    it('though a rule is waived for another statement of the same text', async () => {
+      const found = await dangersOf(
+        'drop table bookings; do $$ begin alter table visits drop column notes; end $$',
+      )
+      expect(found.map(({ rule }) => rule)).to.include.members([
+        'drop-breaks-running-code',
+        'code-hides-statements',
+      ])
+    })
   })
 
   /** Runs the `up` of printed migrations. */

@@ -242,6 +242,36 @@ describe('measureMigration', () => {
       })
     })
 
+    it('tells what is gone, under whatever lock from before', async () => {
+      const undone = new Error('undone')
+      await connected(template, async (database) => {
+        const { measured } = await measure(
+          database,
+          async (db) => {
+            await send(db, 'alter table patients rename score to points')
+            await send(
+              db,
+              'do $$ begin alter table patients drop email, add email text; drop table codes; end $$',
+            )
+            await send(db, 'alter table visits rename to encounters; select 1')
+            await send(db, 'alter table encounters add column room text')
+            await send(db, 'alter table encounters drop column room')
+            throw undone
+          },
+          true,
+        )
+        expect(
+          measured.statements.map(({ effects }) => effects.flatMap(({ gone }) => gone ?? [])),
+        ).to.deep.equal([
+          ['public.patients.score'],
+          ['public.codes', 'public.patients.email'],
+          ['public.visits'],
+          [],
+          [],
+        ])
+      })
+    })
+
     it('tells a lock once, where it came, and the size of its table', async () => {
       await connected(template, async (database) => {
         const measurement = await measure(

@@ -16,12 +16,16 @@ import type { Match, Rule } from './rule.ts'
 import {
   as,
   effectOn,
+  effectsInUse,
   findAll,
   identityOf,
   isHeavy,
   isInUse,
   isMeasured,
+  isView,
+  mayWrite,
   nameOf,
+  parseIdentity,
   partitionsBelow,
   primaryKeyOf,
   type Scene,
@@ -33,7 +37,7 @@ import { holds, readAssignments, readChange, type WrittenChange } from './writte
 const backfillAtOnce: Rule = {
   id: 'backfill-in-one-statement',
   level: 'dangerous',
-  what: 'UPDATE or DELETE of a whole table in use at once, in WITH too',
+  what: 'UPDATE or DELETE of a whole table in use at once, in WITH or through a view too',
   why: 'It locks every row until it commits, doubles the table, and starts from nothing when it is interrupted. Dangerous, as all of that grows with the table. One that finds its rows by an index was measured not to read the table, and is let pass.',
   hint: 'Batches, each committed by itself, in a migration without a transaction: an interrupted one goes on where it stopped. An update of a table with a primary key needs no loop: federation-migrate create --data makes a migration that gets backfill, and types for it. A loop over many millions of rows needs a partial index of those that are left, made first.',
   example: ["update visits set priority = 'routine' where priority is null"],
@@ -49,7 +53,9 @@ function changeOf(scene: Scene): readonly Match[] {
   const { node } = scene.statement
   const change = as(node, 'UpdateStmt') ?? as(node, 'DeleteStmt') ?? as(node, 'MergeStmt')
   const table = nameOf(change?.relation)
-  if (change === undefined || !isInUse(scene, table)) return []
+  if (change === undefined) return []
+  if (isView(scene, table)) return changesBehind(scene, node, table)
+  if (!isInUse(scene, table)) return []
   const written = readChange(scene, table)
   const migrations =
     written === undefined
@@ -72,7 +78,9 @@ function changesInWith(scene: Scene): readonly Match[] {
   return findAll(scene.statement.node, 'CommonTableExpr').flatMap(({ ctequery: node }) => {
     const change = as(node, 'UpdateStmt') ?? as(node, 'DeleteStmt') ?? as(node, 'MergeStmt')
     const table = nameOf(change?.relation)
-    if (node === undefined || change === undefined || !isInUse(scene, table)) return []
+    if (node === undefined || change === undefined) return []
+    if (isView(scene, table)) return changesBehind(scene, node, table)
+    if (!isInUse(scene, table)) return []
     const isAlone = findAll(change, 'RangeVar').length === 0
     // What is read may be another table, which has nothing to do with the change.
     if (isAlone && isMeasured(scene) && !isRead(scene, table)) return []
@@ -85,6 +93,18 @@ function changesInWith(scene: Scene): readonly Match[] {
       },
     ]
   })
+}
+
+/** The tables in use that a change of a view was measured to read, under the lock of a change. */
+function changesBehind(scene: Scene, change: Node, view: TableName): readonly Match[] {
+  return effectsInUse(scene.statement, scene.migration)
+    .filter((effect) => effect.isScanned && mayWrite(scene, effect))
+    .map(({ table }) => ({
+      table,
+      message: message(scene, change, parseIdentity(table)),
+      hint: `${tableIdentifier(view)} is a view: change ${table} itself, on the conditions of the view, and in batches, each committed by itself, in a migration without a transaction.`,
+      instead: undefined,
+    }))
 }
 
 function message(scene: Scene, change: Node, table: TableName): string {

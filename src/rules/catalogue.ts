@@ -1,5 +1,6 @@
 import { BACKFILL_RULES } from './backfills.ts'
 import { BRIEF_LOCK_RULES } from './brief-locks.ts'
+import { CASCADE_RULES } from './cascades.ts'
 import { CONSTRAINT_RULES } from './constraints.ts'
 import { DOMAIN_AND_ENUM_RULES } from './domains-and-enums.ts'
 import { DROP_RULES } from './drops.ts'
@@ -24,6 +25,7 @@ export const STATEMENT_RULES: readonly Rule[] = [
   ...TYPE_CHANGE_RULES,
   ...RENAME_RULES,
   ...DROP_RULES,
+  ...CASCADE_RULES,
   ...WHOLE_TABLE_RULES,
   ...PARTITION_RULES,
   ...BACKFILL_RULES,

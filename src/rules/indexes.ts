@@ -152,7 +152,8 @@ const reindex: Rule = {
     return [
       {
         table,
-        message: `reindex takes ACCESS EXCLUSIVE on the index and ${lockName(effect?.lock ?? 'ShareLock')} on ${table ?? 'its table'}, which blocks writes, and reads that might use it`,
+        // What is measured of a table is the strongest of its lock and those of its indexes.
+        message: `reindex takes SHARE on ${table ?? 'its table'}, which blocks writes, and ACCESS EXCLUSIVE on each index that it builds, which blocks reads that might use it`,
         // The system’s own catalogs can’t be rebuilt CONCURRENTLY.
         instead:
           statement.kind === 'REINDEX_OBJECT_SYSTEM'

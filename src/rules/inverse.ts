@@ -1,4 +1,5 @@
 import type { AlterTableCmd } from 'libpg-query'
+import type { Dependent } from '../measurement.ts'
 import { constraintNamed } from './alterations.ts'
 import { NOTHING_TO_TAKE_BACK } from './batches.ts'
 import {
@@ -16,10 +17,13 @@ import { comment, type MigrationCode, NO_TRANSACTION, run } from './kysely-code.
 import {
   as,
   columnOf,
+  dependentsOn,
   findIndex,
+  isMeasured,
   nameOf,
   nameOfParts,
   type ParsedStatement,
+  partsOn,
   type Scene,
   shapeOf,
   strings,
@@ -105,19 +109,33 @@ function inverseOfAction(
 ): readonly string[] | undefined {
   const name = command.name ?? ''
   const column = columnOf(scene, table, name)
-  const alter = (action: string): readonly string[] => [
-    run(`alter table ${tableIdentifier(table)} ${action}`),
-  ]
+  const shape = shapeOf(scene, table)
+  // What was so before the migration, or is a table of its own, needs no way back.
+  const toggled = (
+    was: boolean | undefined,
+    is: boolean,
+    back: string,
+  ): readonly string[] | undefined => {
+    if (was === is || (was === undefined && isMeasured(scene))) return []
+    return was === undefined ? undefined : [run(`alter table ${tableIdentifier(table)} ${back}`)]
+  }
   switch (command.subtype) {
     case 'AT_AddColumn':
       return [dropColumn(table, as(command.def, 'ColumnDef')?.colname ?? '')]
     case 'AT_DropColumn':
-      return column === undefined ? undefined : addColumnLike(table, column)
+      if (column === undefined) return undefined
+      return [
+        ...addColumnLike(table, column),
+        ...partsOn(scene, table, name).map(run),
+        ...cascaded(scene, table, command, 'column'),
+      ]
     case 'AT_AddConstraint':
       return [dropConstraint(table, constraintNamed(table, as(command.def, 'Constraint')))]
     case 'AT_DropConstraint': {
       const part = shapeOf(scene, table)?.parts.find((other) => other.name === name)
-      return part === undefined ? undefined : [run(part.definition)]
+      return part === undefined
+        ? undefined
+        : [run(part.definition), ...cascaded(scene, table, command, 'constraint')]
     }
     case 'AT_ValidateConstraint': {
       const part = shapeOf(scene, table)?.parts.find((other) => other.name === name)
@@ -134,20 +152,36 @@ function inverseOfAction(
       return [alterColumn(table, name, action)]
     }
     case 'AT_EnableRowSecurity':
-      return alter('disable row level security')
+      return toggled(shape?.hasRowSecurity, true, 'disable row level security')
     case 'AT_DisableRowSecurity':
-      return alter('enable row level security')
+      return toggled(shape?.hasRowSecurity, false, 'enable row level security')
     case 'AT_ForceRowSecurity':
-      return alter('no force row level security')
+      return toggled(shape?.forcesRowSecurity, true, 'no force row level security')
     case 'AT_NoForceRowSecurity':
-      return alter('force row level security')
+      return toggled(shape?.forcesRowSecurity, false, 'force row level security')
     case 'AT_SetUnLogged':
-      return alter('set logged')
+      return toggled(shape?.isUnlogged, true, 'set logged')
     case 'AT_SetLogged':
-      return alter('set unlogged')
+      return toggled(shape?.isUnlogged, false, 'set unlogged')
     default:
       return undefined
   }
+}
+
+/** What CASCADE took along and does not stand on the table itself; of what is no foreign key only the name is known. */
+function cascaded(
+  scene: Scene,
+  table: TableName,
+  { name = '', behavior }: AlterTableCmd,
+  of: Dependent['of'],
+): readonly string[] {
+  if (behavior !== 'DROP_CASCADE') return []
+  const own = shapeOf(scene, table)?.parts.map(({ definition }) => definition) ?? []
+  return dependentsOn(scene, table, of, name)
+    .filter(({ definition }) => of === 'constraint' || !own.includes(definition ?? ''))
+    .map(({ kind, name: identity, definition }) =>
+      definition === null ? comment(`What takes this back: ${kind} ${identity}`) : run(definition),
+    )
 }
 
 function dropIndex(index: TableName, isConcurrent: boolean | undefined): string {

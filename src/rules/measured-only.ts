@@ -12,14 +12,13 @@ import {
 } from './scene.ts'
 
 /**
- * Asked where no other dangerous rule knows the statement: whatever it is, DO and CALL and a function
- * included, it was seen to do this.
+ * Asked where no other dangerous rule knows the statement: whatever it is, it was seen to do this.
  */
 export const MEASURED_RULE: Rule = {
   id: 'blocks-while-it-works',
   level: 'dangerous',
   what: 'any other statement that was measured to read or write a whole table in use under a lock that blocks it',
-  why: 'The lock is held while the work goes on. Dangerous, as the wait grows with the table. Only measuring tells: the statement may be a function’s, or one that no rule knows.',
+  why: 'The lock is held while the work goes on. Dangerous, as the wait grows with the table. Only measuring tells: the statement is one that no rule knows.',
   hint: 'Look for a way that takes the lock for a moment only, and does the work under a weaker one or in batches. Where there is none: alone in its transaction, when nobody uses the table, and given up after a while.',
   example: ['alter table visits set unlogged'],
   find: (scene) => {

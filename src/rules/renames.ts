@@ -18,17 +18,19 @@ import {
   isMissing,
   lockPhrase,
   nameOf,
+  nameOfParts,
   parseIdentity,
   type Scene,
+  strings,
   type TableName,
   tablesInUse,
 } from './scene.ts'
-import { isOrdinary, moveColumn } from './second-column.ts'
+import { hintOfDependents, isOrdinary, moveColumn } from './second-column.ts'
 
 const rename: Rule = {
   id: 'rename-breaks-running-code',
   level: 'dangerous',
-  what: 'a column, table or view renamed, or moved to another schema, or a schema with tables renamed, that was there before',
+  what: 'a column, table, view or value of an enum renamed, or moved to another schema, or a schema with tables renamed, that was there before',
   why: 'The code that runs at that moment still says the old name, and fails until all of it is replaced. Dangerous, however fast it is.',
   hint: 'Expand, let readers and writers move, contract in a later release.',
   example: ['alter table visits rename to encounters'],
@@ -41,7 +43,7 @@ const rename: Rule = {
       return isTaken(scene, table, isOptional) ? [renamedTable(scene, table, to)] : []
     }
     const statement = as(scene.statement.node, 'RenameStmt')
-    if (statement === undefined) return []
+    if (statement === undefined) return renamedValue(scene)
     const name = statement.newname ?? ''
     if (statement.renameType === 'OBJECT_SCHEMA') {
       return renamedSchema(scene, statement.subname ?? '', name)
@@ -122,6 +124,28 @@ function renamedSchema(scene: Scene, from: string, to: string): readonly Match[]
   ]
 }
 
+function renamedValue(scene: Scene): readonly Match[] {
+  const statement = as(scene.statement.node, 'AlterEnumStmt')
+  if (statement?.oldVal === undefined || statement.newVal === undefined) return []
+  const type = nameOfParts(strings(statement.typeName))
+  const isNew = scene.statements
+    .slice(0, scene.at)
+    .some(({ node }) => strings(as(node, 'CreateEnumStmt')?.typeName).at(-1) === type.name)
+  if (isNew) return []
+  const [name, from, to] = [tableIdentifier(type), statement.oldVal, statement.newVal]
+  return [
+    {
+      table: undefined,
+      message: `rename ${from} of ${name} to ${to} breaks the code that writes ${from}, or looks for it`,
+      hint: `Add ${to} now; let the code read both and write ${to}; once that is released everywhere, change the rows that say ${from} in batches. ${from} stays in the type: no statement takes a value out of it.`,
+      instead: printMigrations({
+        up: [run(`alter type ${name} add value '${to.replaceAll("'", "''")}'`)],
+        down: { irreversible: 'PostgreSQL can’t take a value out of an enum' },
+      }),
+    },
+  ]
+}
+
 function isMadeHere({ statements, at }: Scene, schema: string): boolean {
   return statements
     .slice(0, at)
@@ -130,13 +154,12 @@ function isMadeHere({ statements, at }: Scene, schema: string): boolean {
 
 function renamedColumn(scene: Scene, table: TableName, from: string, to: string): Match {
   const column = columnOf(scene, table, from)
+  const second = { table, from, to, type: column?.type ?? '' }
   return {
     table: identityOf(scene, table),
     message: `rename ${from} to ${to} ${lockPhrase(scene, table, 'AccessExclusiveLock')} for a moment, and breaks the code that says ${from}`,
-    hint: `Add ${to} with the type of ${from}, let a trigger write both, fill the old rows in batches; let the code read and write ${to}; once no code says ${from}, drop it in a later release. In most cases the name in the GraphQL schema can change while the column keeps its own.`,
+    hint: `Add ${to} with the type of ${from}, let a trigger write both, fill the old rows in batches; let the code read and write ${to}; once no code says ${from}, drop it in a later release.${hintOfDependents(scene, second)} In most cases the name in the GraphQL schema can change while the column keeps its own.`,
     // What a sequence or an expression gives to a column has no second one that could be kept in step.
-    instead: isOrdinary(column)
-      ? printMigrations(...moveColumn(scene, { table, from, to, type: column.type }))
-      : undefined,
+    instead: isOrdinary(column) ? printMigrations(...moveColumn(scene, second)) : undefined,
   }
 }

@@ -1,6 +1,7 @@
 import type { Node, RangeVar } from 'libpg-query'
 import type {
   ColumnShape,
+  Dependent,
   LockMode,
   MeasuredMigration,
   TableEffect,
@@ -126,6 +127,30 @@ export function findIndex(
     )[0]
 }
 
+/** The statements that make what stands on a column, and goes when it is dropped. */
+export function partsOn(scene: Scene, table: TableName, column: string): readonly string[] {
+  return (shapeOf(scene, table)?.parts ?? [])
+    .filter(({ columns }) => columns.includes(column))
+    .map(({ definition }) => definition)
+}
+
+/** What only CASCADE drops along with a table, or a column or constraint of it. */
+export function dependentsOn(
+  scene: Scene,
+  table: TableName,
+  of: Dependent['of'],
+  part = '',
+): readonly Dependent[] {
+  return (shapeOf(scene, table)?.dependents ?? []).filter(
+    (dependent) => dependent.of === of && dependent.part === part,
+  )
+}
+
+/** `view public.open_visits, foreign key visits_patient on public.visits`. */
+export function listDependents(dependents: readonly Dependent[]): string {
+  return dependents.map(({ kind, name }) => `${kind} ${name}`).join(', ')
+}
+
 /** The partitions of a table, with a schema where the table has one, or another one. */
 export function partitionsOf(scene: Scene, table: TableName): readonly TableName[] {
   const shape = shapeOf(scene, table)
@@ -163,6 +188,13 @@ export function isInUse(scene: Scene, table: TableName): boolean {
   if (!isNew(scene.migration, table)) return true
   // The name’s table is new, but this statement comes before it is made: it means an older one.
   return madeBy(scene.statements.slice(scene.at + 1), table)
+}
+
+/** True for what was measured and is no table: a view, of which only the tables behind it tell anything. */
+export function isView(scene: Scene, table: TableName): boolean {
+  if (!isMeasured(scene) || shapeOf(scene, table) !== undefined) return false
+  const others = scene.statements.filter(({ node }) => !('ViewStmt' in node))
+  return !isNew(scene.migration, table) && !madeBy(others, table)
 }
 
 /** The tables of a schema that were there before; none where nobody looked. Partitions are their table’s. */
@@ -231,6 +263,23 @@ export function isMissing(scene: Scene, table: TableName): boolean {
     !scene.statements.some(({ effects }) => effects.some((effect) => isSame(effect.table, table)))
   )
 }
+
+/** True where the statement, or its transaction from before, has a lock on the table under which rows are changed. */
+export function mayWrite(
+  { statements, statement, migration }: Scene,
+  { table, lock }: TableEffect,
+): boolean {
+  const isBefore = ({ index }: ParsedStatement): boolean =>
+    migration.isInTransaction && index < statement.index
+  const held = statements
+    .filter(isBefore)
+    .flatMap(({ effects }) => effects.filter((effect) => effect.table === table))
+  return [lock, ...held.map((effect) => effect.lock)].some(
+    (mode) => mode !== undefined && !WEAKER_LOCKS.has(mode),
+  )
+}
+
+const WEAKER_LOCKS: ReadonlySet<LockMode> = new Set(['AccessShareLock', 'RowShareLock'])
 
 /** Locks under which nobody can write, or nobody even read (documentation, table 13.2). */
 export const BLOCKING_LOCKS: ReadonlySet<LockMode> = new Set([

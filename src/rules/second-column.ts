@@ -4,7 +4,14 @@ import { addColumn, addColumnLike, alterColumn, dropColumn, expression } from '.
 import { setNotNullMigrations } from './constraints.ts'
 import { identifier, joinName, tableIdentifier } from './identifier.ts'
 import { comment, type MigrationCode, run, waive } from './kysely-code.ts'
-import { columnOf, type Scene, shapeOf, type TableName } from './scene.ts'
+import {
+  columnOf,
+  dependentsOn,
+  listDependents,
+  partsOn,
+  type Scene,
+  type TableName,
+} from './scene.ts'
 
 /** A column that is to take the place of another one. */
 export interface SecondColumn {
@@ -19,7 +26,8 @@ export interface SecondColumn {
 /**
  * The migrations from one column to another, while releases that know either run side by side: a trigger
  * keeps both in step, batches fill the new one, and a later release drops the old one. That last one is
- * left out where nobody looked at what the column is, or where its values are a sequence’s or worked out.
+ * left out where nobody looked at what the column is, or where its values are a sequence’s or worked out, and
+ * where something needs the column that CASCADE alone would drop: see `hintOfDependents`.
  */
 export function moveColumn(scene: Scene, second: SecondColumn): readonly MigrationCode[] {
   const { table, from, to, type, value } = second
@@ -42,8 +50,18 @@ export function moveColumn(scene: Scene, second: SecondColumn): readonly Migrati
       `Each row that is written gets its ${to} from the trigger.`,
     ),
     ...(column?.isRequired === true ? setNotNullMigrations(table, to) : []),
-    ...(isOrdinary(column) ? [contract(scene, second, column)] : []),
+    ...(isOrdinary(column) && dependentsOn(scene, table, 'column', from).length === 0
+      ? [contract(scene, second, column)]
+      : []),
   ]
+}
+
+/** What has to come before the last step, in words; empty where nothing has to. */
+export function hintOfDependents(scene: Scene, { table, from, to }: SecondColumn): string {
+  const dependents = dependentsOn(scene, table, 'column', from)
+  return dependents.length === 0
+    ? ''
+    : ` Before that, make anew with ${to} what needs ${from}: ${listDependents(dependents)}.`
 }
 
 const PLAIN = { isRequired: false, default: null, generated: null, identity: null } as const
@@ -90,13 +108,6 @@ function contract(scene: Scene, second: SecondColumn, column: ColumnShape): Migr
             ...createSync(second),
           ],
   }
-}
-
-/** The statements that make what stands on a column, and goes when it is dropped. */
-export function partsOn(scene: Scene, table: TableName, column: string): readonly string[] {
-  return (shapeOf(scene, table)?.parts ?? [])
-    .filter(({ columns }) => columns.includes(column))
-    .map(({ definition }) => definition)
 }
 
 /** OLD is null in an INSERT: whichever column a statement gives or changes decides, the new one first. */

@@ -3,7 +3,7 @@ import { identifier, joinName, withoutQuotes } from './identifier.ts'
 import { printMigrations } from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import { as, clauseAt, identityOf, isHeavy, lockPhrase } from './scene.ts'
-import { moveColumn } from './second-column.ts'
+import { hintOfDependents, moveColumn } from './second-column.ts'
 
 const changeType: Rule = {
   id: 'type-change-rewrites-table',
@@ -24,6 +24,7 @@ const changeType: Rule = {
       // Which way a plain cast goes back is plain too.
       const value = using === `${identifier(from)}::${type}` ? undefined : using
       const to = joinName(from, 'new')
+      const second = { table, from, to, type, value }
       const work = isHeavy(scene, 'isRewritten') ? 'the table is written anew' : 'all rows are read'
       const conversion =
         value === undefined ? '' : ` How ${from} follows from ${to} is yours to say in the trigger.`
@@ -31,8 +32,8 @@ const changeType: Rule = {
         {
           table: identityOf(scene, table),
           message: `type ${type} for ${from} ${lockPhrase(scene, table, 'AccessExclusiveLock')}, while ${work}`,
-          hint: `Add ${to}, let a trigger write both, fill the old rows in batches; let the code read and write ${to}, and drop ${from} in a later release.${conversion}`,
-          instead: printMigrations(...moveColumn(scene, { table, from, to, type, value })),
+          hint: `Add ${to}, let a trigger write both, fill the old rows in batches; let the code read and write ${to}, and drop ${from} in a later release.${hintOfDependents(scene, second)}${conversion}`,
+          instead: printMigrations(...moveColumn(scene, second)),
         },
       ]
     }),

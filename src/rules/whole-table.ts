@@ -1,7 +1,14 @@
 import { NOTHING_TO_TAKE_BACK } from './batches.ts'
 import { refreshConcurrently } from './builder-code.ts'
 import { identifier, tableIdentifier } from './identifier.ts'
-import { NO_TRANSACTION, printMigrations, run } from './kysely-code.ts'
+import {
+  comment,
+  type MigrationCode,
+  NO_TRANSACTION,
+  printMigrations,
+  run,
+  waive,
+} from './kysely-code.ts'
 import type { Rule } from './rule.ts'
 import {
   as,
@@ -14,6 +21,41 @@ import {
   type TableName,
 } from './scene.ts'
 
+const truncate: Rule = {
+  id: 'truncate-empties-table',
+  level: 'dangerous',
+  what: 'TRUNCATE of a table that was there before',
+  why: 'Its rows are gone: no rollback brings them back. Dangerous, as to drop it is, however fast it is.',
+  hint: 'See that nobody needs the rows, and that there is a copy; then waive the rule. What only has to go in part is deleted in batches.',
+  example: ['truncate bookings'],
+  find: (scene) => {
+    const statement = as(scene.statement.node, 'TruncateStmt')
+    // What CASCADE empties besides is the other rule’s matter.
+    if (statement === undefined || statement.behavior === 'DROP_CASCADE') return []
+    const tables = (statement.relations ?? [])
+      .map((node) => nameOf(as(node, 'RangeVar')))
+      .filter((table) => isInUse(scene, table))
+    const [first] = tables
+    if (first === undefined) return []
+    return [
+      {
+        table: identityOf(scene, first),
+        message: `truncate ${lockPhrase(scene, first, 'AccessExclusiveLock')} for a moment, and the rows of ${tables.map((table) => identityOf(scene, table)).join(', ')} are gone`,
+        instead: printMigrations(emptyKnowingly(scene.statement.sql, tables)),
+      },
+    ]
+  },
+}
+
+function emptyKnowingly(sql: string, tables: readonly TableName[], note?: string): MigrationCode {
+  const names = tables.map(tableIdentifier).join(', ')
+  return {
+    config: waive(truncate.id, `nobody needs the rows of ${names}, and there is a copy`),
+    up: [...(note === undefined ? [] : [comment(note)]), run(sql)],
+    down: { irreversible: 'the rows are gone' },
+  }
+}
+
 const truncateCascade: Rule = {
   id: 'truncate-cascade',
   level: 'dangerous',
@@ -22,9 +64,9 @@ const truncateCascade: Rule = {
   hint: 'Name every table that is meant, without CASCADE.',
   example: ['truncate institutions cascade'],
   find: (scene) => {
-    const truncate = as(scene.statement.node, 'TruncateStmt')
-    if (truncate?.behavior !== 'DROP_CASCADE') return []
-    const named = (truncate.relations ?? []).map((node) => nameOf(as(node, 'RangeVar')))
+    const statement = as(scene.statement.node, 'TruncateStmt')
+    if (statement?.behavior !== 'DROP_CASCADE') return []
+    const named = (statement.relations ?? []).map((node) => nameOf(as(node, 'RangeVar')))
     const inUse = named.filter((table) => isInUse(scene, table))
     const [first] = inUse
     if (first === undefined) return []
@@ -45,13 +87,13 @@ const truncateCascade: Rule = {
       {
         table: identityOf(scene, first),
         message: `truncate cascade ${lockPhrase(scene, first, 'AccessExclusiveLock')}${spread}`,
-        instead: printMigrations({
-          up: [
-            '// Leave out of it what is to stay.',
-            run(`truncate ${all.map(tableIdentifier).join(', ')}`),
-          ],
-          down: { irreversible: 'the rows are gone' },
-        }),
+        instead: printMigrations(
+          emptyKnowingly(
+            `truncate ${all.map(tableIdentifier).join(', ')}`,
+            all,
+            'Leave out of it what is to stay.',
+          ),
+        ),
       },
     ]
   },
@@ -116,4 +158,9 @@ const refresh: Rule = {
   },
 }
 
-export const WHOLE_TABLE_RULES: readonly Rule[] = [truncateCascade, rewriteInPlace, refresh]
+export const WHOLE_TABLE_RULES: readonly Rule[] = [
+  truncate,
+  truncateCascade,
+  rewriteInPlace,
+  refresh,
+]

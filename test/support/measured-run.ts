@@ -117,6 +117,7 @@ interface Relation {
   readonly files: string
   readonly scans: number
   readonly bound: string | null
+  readonly columns: readonly string[]
   readonly locks: readonly LockMode[]
 }
 
@@ -127,6 +128,8 @@ const RELATIONS = `
              from pg_index where indrelid = c.oid)) as files,
          pg_stat_get_xact_numscans(c.oid)::int as scans,
          case when c.relispartition then pg_get_partition_constraintdef(c.oid) end as bound,
+         array(select concat(attnum, ' ', quote_ident(attname)) from pg_attribute
+                where attrelid = c.oid and attnum > 0 and not attisdropped) as columns,
          array(select mode from pg_locks where relation = c.oid and pid = pg_backend_pid() and granted) as locks
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
    where relkind in ('r', 'p', 'm') and n.nspname not like 'pg\\_%' and n.nspname <> 'information_schema'`
@@ -159,15 +162,26 @@ async function measureStatement(
     const isRewritten = now !== undefined && filesChanged(old.files, now.files)
     const isScanned = now !== undefined && now.scans > old.scans
     const lock = gained.at(-1)
-    if (lock === undefined && !isRewritten && !isScanned) continue
+    const table = known.get(oid)?.name ?? old.name
+    const gone =
+      now?.name === old.name
+        ? old.columns
+            .filter(
+              (column) =>
+                known.get(oid)?.columns.includes(column) === true && !now.columns.includes(column),
+            )
+            .map((column) => `${table}.${column.slice(column.indexOf(' ') + 1)}`)
+        : [table]
+    if (lock === undefined && !isRewritten && !isScanned && gone.length === 0) continue
     const bound = now?.bound ?? undefined
     effects.push({
-      table: known.get(oid)?.name ?? old.name,
+      table,
       lock,
       isRewritten,
       isScanned,
       size: undefined,
       ...(bound === undefined || bound === old.bound ? {} : { partitionConstraint: bound }),
+      ...(gone.length === 0 ? {} : { gone }),
     })
   }
   return { sql, location: undefined, effects }
