@@ -18,7 +18,6 @@ export interface CatalogFacts {
   readonly plainArrays: ReadonlySet<string>
   /** Tables that the foreign keys of a table point to. */
   readonly references: ReadonlyMap<string, readonly string[]>
-  readonly views: ReadonlySet<string>
 }
 
 /** The values that CHECKs leave to a column. */
@@ -48,10 +47,6 @@ export async function readCatalogFacts(db: MigrationDatabase): Promise<CatalogFa
             or c.relkind in ('v', 'm') and not pg_column_is_updatable(c.oid, a.attnum, true))`.execute(
     db,
   )
-  const views = await sql<{ name: string }>`
-    select n.nspname || '.' || c.relname as name
-      from pg_class c join pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('v', 'm')`.execute(db)
   const checks = await readChecks(db)
   return {
     tableComments: new Map(
@@ -68,7 +63,6 @@ export async function readCatalogFacts(db: MigrationDatabase): Promise<CatalogFa
     columnLimits: findColumnLimits(checks),
     plainArrays: findPlainArrays(checks),
     references: await readReferences(db),
-    views: new Set(views.rows.map(({ name }) => name)),
   }
 }
 

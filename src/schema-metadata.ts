@@ -18,6 +18,7 @@ export interface TypedTable {
   readonly key: string
   /** `schema.table`, as the facts of the catalog have it. */
   readonly name: string
+  readonly isView: boolean
 }
 
 /**
@@ -49,7 +50,7 @@ export async function readSchemaMetadata(
       (candidate) => tables.has(`${prefix}${candidate}`),
       prefix,
     )
-    tables.set(`${prefix}${name}`, { key, name: `${schema}.${table}` })
+    tables.set(`${prefix}${name}`, { key, name: `${schema}.${table}`, isView })
     return [{ schema, name, isView, columns: all.map((column) => describeColumn(column, enums)) }]
   })
   const values = new SortedEnums()

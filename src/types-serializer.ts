@@ -68,7 +68,7 @@ export class FederationSerializer extends TypeScriptSerializer {
   tables: readonly OwnableTable[] = []
   readonly #facts: CatalogFacts
   readonly #tables: ReadonlyMap<string, TypedTable>
-  readonly #nameByKey: ReadonlyMap<string, string>
+  readonly #tableByKey: ReadonlyMap<string, TypedTable>
   #commentBySymbol: ReadonlyMap<string, string> = new Map()
 
   /** `tables` are those that it is given, by the names that kysely-codegen has for them. */
@@ -76,7 +76,7 @@ export class FederationSerializer extends TypeScriptSerializer {
     super()
     this.#facts = facts
     this.#tables = tables
-    this.#nameByKey = new Map([...tables.values()].map(({ key, name }) => [key, name]))
+    this.#tableByKey = new Map([...tables.values()].map((table) => [table.key, table]))
   }
 
   override serializeStatements(statementNodes: StatementNode[]): string {
@@ -134,7 +134,7 @@ export class FederationSerializer extends TypeScriptSerializer {
       const columns = (columnsOf.get(table.symbol) ?? []).map(({ key }) => key).sort(byCodePoint)
       return {
         ...table,
-        isView: this.#facts.views.has(name),
+        isView: this.#tableByKey.get(table.key)?.isView ?? false,
         phiColumns: columns.filter((column) =>
           isPhi(this.#facts.columnComments.get(`${name}.${column}`)),
         ),
@@ -196,7 +196,7 @@ export class FederationSerializer extends TypeScriptSerializer {
   }
 
   #qualified(key: string): string {
-    return this.#nameByKey.get(key) ?? key
+    return this.#tableByKey.get(key)?.name ?? key
   }
 }
 
